@@ -1,0 +1,74 @@
+package intent
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Kind says what sort of refusal a Fault is.
+type Kind string
+
+// The kinds of refusal. They are shown to users and do not change.
+const (
+	Invalid     Kind = "Invalid"     // a value that is never right
+	Required    Kind = "Required"    // a value that is missing
+	Forbidden   Kind = "Forbidden"   // a value that is right elsewhere or at another time
+	Conflict    Kind = "Conflict"    // another release or object is in the way
+	Unsupported Kind = "Unsupported" // legal in the contract, but this version can't do it
+)
+
+// Fault is one thing that is wrong with what was asked.
+type Fault struct {
+	Kind  Kind
+	At    string // the annotation's key, or the object: "Service shop/reviews"
+	Value string // the offending value, empty when it is missing
+	Why   string // a clause: "is above 100"
+	Right string // what would be right, an imperative clause: "write 0 to 100"
+}
+
+// Error gives the fault as one sentence.
+func (f Fault) Error() string {
+	var b strings.Builder
+	b.WriteString(f.At)
+	if f.Value != "" {
+		fmt.Fprintf(&b, ": %q", clip(f.Value))
+	}
+	fmt.Fprintf(&b, " %s", f.Why)
+	if f.Right != "" {
+		fmt.Fprintf(&b, "; %s", f.Right)
+	}
+	if f.Kind == Unsupported {
+		b.WriteString(" (Unsupported)")
+	}
+	return b.String()
+}
+
+// clip keeps a hostile value from filling the answer.
+func clip(s string) string {
+	const most = 120
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	return string(r[:most]) + "…"
+}
+
+// Faults are all that is wrong with one write.
+type Faults []Fault
+
+// Error joins the faults, one a line.
+func (fs Faults) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Err gives nil for no faults, so that a caller can return it as an error.
+func (fs Faults) Err() error {
+	if len(fs) == 0 {
+		return nil
+	}
+	return fs
+}

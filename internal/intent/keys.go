@@ -1,0 +1,50 @@
+package intent
+
+// Prefix is that of every annotation and label of ours.
+const Prefix = "grayscale.dev/"
+
+// The annotations on the original Deployment: the intent (the contract's
+// section 2).
+const (
+	KeyRelease  = Prefix + "release"
+	KeyForm     = Prefix + "form"
+	KeyService  = Prefix + "service"
+	KeyVersion  = Prefix + "version"
+	KeyImage    = Prefix + "image"
+	KeyPatch    = Prefix + "patch"
+	KeyName     = Prefix + "name"
+	KeyReplicas = Prefix + "replicas"
+	KeyWeight   = Prefix + "weight"
+	KeyMatch    = Prefix + "match"
+	KeyMirror   = Prefix + "mirror"
+	KeyTraffic  = Prefix + "traffic"
+	KeyEnd      = Prefix + "end"
+	KeyAccept   = Prefix + "accept"
+	KeyBy       = Prefix + "by"
+	KeyFinish   = Prefix + "finish"
+)
+
+// Keys are the intent's keys in the order in which they are shown.
+var Keys = []string{
+	KeyRelease, KeyForm, KeyService, KeyVersion, KeyImage, KeyPatch, KeyName, KeyReplicas,
+	KeyWeight, KeyMatch, KeyMirror, KeyTraffic, KeyEnd, KeyAccept, KeyBy, KeyFinish,
+}
+
+// What else of ours stands on objects.
+const (
+	// LabelTask and LabelOf are on the clone itself, not on its pods: the task's
+	// name and the original Deployment's name.
+	LabelTask = Prefix + "task"
+	LabelOf   = Prefix + "of"
+	// LabelService is on the VirtualServices and DestinationRules that are ours
+	// as a whole: the name of the Service.
+	LabelService = Prefix + "service"
+	// LabelNamespace beside it names the Service's namespace.
+	LabelNamespace = Prefix + "namespace"
+	// AnnotationStatus and AnnotationHistory are on the Service.
+	AnnotationStatus  = Prefix + "status"
+	AnnotationHistory = Prefix + "history"
+	// AnnotationWritten is on a DestinationRule of ours: when its content last
+	// changed (RFC 3339, UTC), so that the propagation delay outlives a crash.
+	AnnotationWritten = Prefix + "written"
+)
