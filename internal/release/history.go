@@ -1,0 +1,122 @@
+package release
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+)
+
+// How much of the past is kept, and how large status and history together may
+// become: an object's annotations share 256 KiB with everybody else's.
+const (
+	MostEntries = 10
+	MostSpent   = 100
+	MostBytes   = 16 << 10
+)
+
+// History is the annotation grayscale.dev/history of a Service.
+type History struct {
+	Schema  int      `json:"schema"`
+	Entries []Entry  `json:"entries,omitempty"` // newest first
+	Spent   []string `json:"spent,omitempty"`   // newest first; see Pair
+}
+
+// Entry is a release that ended.
+type Entry struct {
+	Task     string            `json:"task"`
+	Phase    Phase             `json:"phase"`
+	Original string            `json:"original"` // Deployment
+	Clone    string            `json:"clone,omitempty"`
+	From     string            `json:"from,omitempty"` // version
+	To       string            `json:"to,omitempty"`   // version
+	Images   map[string]string `json:"images,omitempty"`
+	By       string            `json:"by,omitempty"`
+	Started  time.Time         `json:"started"`
+	Ended    time.Time         `json:"ended"`
+	Message  string            `json:"message,omitempty"`
+}
+
+// ParseHistory reads the annotation; an empty one is an empty history.
+func ParseHistory(value string) (History, error) {
+	h := History{Schema: Schema}
+	if value == "" {
+		return h, nil
+	}
+	if err := json.Unmarshal([]byte(value), &h); err != nil {
+		return h, fmt.Errorf("annotation %s is not readable: %w", intent.AnnotationHistory, err)
+	}
+	return h, nil
+}
+
+// Pair is the mark of a task name that a Deployment has used up.
+func Pair(task string, deployment types.UID) string {
+	sum := sha256.Sum256([]byte(task + "\x00" + string(deployment)))
+	return hex.EncodeToString(sum[:8])
+}
+
+// IsSpent says whether the task has ended or was rejected for that Deployment.
+func (h History) IsSpent(task string, deployment types.UID) bool {
+	return slices.Contains(h.Spent, Pair(task, deployment))
+}
+
+// With gives the history with one more entry, its pair spent.
+func (h History) With(e Entry, deployment types.UID) History {
+	h.Schema = Schema
+	h.Entries = clipped(append([]Entry{e}, h.Entries...), MostEntries)
+	pair := Pair(e.Task, deployment)
+	rest := slices.DeleteFunc(slices.Clone(h.Spent), func(s string) bool { return s == pair })
+	h.Spent = clipped(append([]string{pair}, rest...), MostSpent)
+	return h
+}
+
+// String is the annotation's value, with as many entries as fit beside a
+// status of that many bytes. The spent pairs always stay.
+func (h History) String(status int) string {
+	for {
+		b, err := json.Marshal(h)
+		if err != nil {
+			panic(err) // every field is plain data
+		}
+		if len(b)+status <= MostBytes || len(h.Entries) == 0 {
+			return string(b)
+		}
+		h.Entries = h.Entries[:len(h.Entries)-1]
+	}
+}
+
+// Find gives the newest entry of that task.
+func (h History) Find(task string) (Entry, bool) {
+	for _, e := range h.Entries {
+		if e.Task == task {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// Entry is what the history keeps of a release that ended as it stands.
+func (s *Status) Entry() Entry {
+	e := Entry{
+		Task: s.Task, Phase: s.Phase, Original: s.Original.Name, Clone: s.Clone,
+		From: s.Original.Version, To: s.Grayscale.Version, Images: s.Grayscale.Images,
+		By: s.By, Started: s.Started, Message: s.Message,
+	}
+	if s.Ended != nil {
+		e.Ended = *s.Ended
+	}
+	return e
+}
+
+func clipped[T any](list []T, most int) []T {
+	if len(list) > most {
+		return list[:most]
+	}
+	return list
+}

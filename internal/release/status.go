@@ -1,0 +1,145 @@
+// Package release holds what a release is and what it should do next: its
+// phases, its status (which is the claim on the Service), its history, and the
+// decisions between them. It is pure: it reads no cluster and no clock.
+package release
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+)
+
+// Schema is the version of the status' JSON that this code writes.
+const Schema = 1
+
+// Status is one release as it stands on its Service, in the annotation
+// grayscale.dev/status. Its presence with the Service's own UID is the claim.
+type Status struct {
+	Schema     int                `json:"schema"`
+	Task       string             `json:"task"`
+	Form       intent.Form        `json:"form"`
+	Phase      Phase              `json:"phase"`
+	Finish     intent.Finish      `json:"finish"`
+	Service    Ref                `json:"service"`
+	Clone      string             `json:"clone"`
+	Label      string             `json:"label"` // the pod label that tells the versions apart
+	Original   Version            `json:"original"`
+	Grayscale  Version            `json:"grayscale"`
+	Policy     Policy             `json:"policy"`           // as asked
+	Live       *Live              `json:"live,omitempty"`   // as read back; nil while no route is ours
+	Peak       int32              `json:"peak"`             // highest replicas of the original since the claim
+	Strict     string             `json:"strict,omitempty"` // why Envoy can't fail over by itself; empty when it can
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	Steps      Steps              `json:"steps,omitempty"`
+	Started    time.Time          `json:"started"`
+	Ended      *time.Time         `json:"ended,omitempty"`
+	By         string             `json:"by,omitempty"`
+	Message    string             `json:"message,omitempty"` // why it ended so
+}
+
+// Ref names an object of the Service's namespace.
+type Ref struct {
+	Name string    `json:"name"`
+	UID  types.UID `json:"uid"`
+}
+
+// Version is one of the two versions.
+type Version struct {
+	Name     string            `json:"name"`          // the Deployment's
+	UID      types.UID         `json:"uid,omitempty"` // the Deployment's
+	Version  string            `json:"version"`       // the version label's value
+	Images   map[string]string `json:"images"`        // by container: all for the original, those that change for the grayscale version
+	Ready    int32             `json:"ready"`         // endpoints of the Service that take requests
+	Replicas int32             `json:"replicas"`
+	Template string            `json:"template,omitempty"` // hash of the original's pod template at the claim
+}
+
+// Policy is what was asked.
+type Policy struct {
+	Weight   intent.Weight  `json:"weight"`
+	Traffic  intent.Traffic `json:"traffic"`
+	End      intent.End     `json:"end,omitempty"`
+	Replicas int32          `json:"replicas,omitempty"` // 0: auto
+}
+
+// Live is what the VirtualServices say.
+type Live struct {
+	Weight intent.Weight `json:"weight"` // the least share that a route gives the grayscale version
+	Most   intent.Weight `json:"most"`   // the largest
+	Routes int           `json:"routes"` // routes of ours
+}
+
+// Steps are the times at which something was first seen done.
+type Steps map[Step]time.Time
+
+// Step names a moment of a release.
+type Step string
+
+// The steps beside the phases, which are steps too.
+const (
+	StepPinned   Step = "Pinned"   // every route that needs it is pinned to the original
+	StepDrain    Step = "Drain"    // the loser has no more traffic, and drains
+	StepGone     Step = "Gone"     // no EndpointSlice holds a pod of the loser
+	StepStripped Step = "Stripped" // no route of ours is left
+)
+
+// At gives the time of a step, zero when it has not happened.
+func (s Steps) At(step Step) time.Time { return s[step] }
+
+// Done says whether a step has happened.
+func (s Steps) Done(step Step) bool { _, ok := s[step]; return ok }
+
+// ParseStatus reads the annotation. The error names what is wrong with it.
+func ParseStatus(value string) (*Status, error) {
+	var s Status
+	if err := json.Unmarshal([]byte(value), &s); err != nil {
+		return nil, fmt.Errorf("annotation %s is not readable: %w", intent.AnnotationStatus, err)
+	}
+	if s.Schema != Schema {
+		return nil, fmt.Errorf("annotation %s has schema %d, this version reads %d: upgrade or end the release with the version that began it", intent.AnnotationStatus, s.Schema, Schema)
+	}
+	return &s, nil
+}
+
+// Claim gives the claim that a Service's annotations hold. A claim that names
+// another UID is a copy on a Service made anew, and counts as none.
+func Claim(annotations map[string]string, service types.UID) (*Status, error) {
+	value, ok := annotations[intent.AnnotationStatus]
+	if !ok {
+		return nil, nil
+	}
+	s, err := ParseStatus(value)
+	if err != nil || s.Service.UID != service {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Versions says how this release tells the versions apart. template are the
+// labels of the original's pod template, others the further versions.
+func (s *Status) Versions(template map[string]string, others []string) Versions {
+	v := Versions{
+		Label: s.Label, Original: s.Original.Version, Grayscale: s.Grayscale.Version,
+		OriginalLabels: template, Others: others,
+	}
+	v.VersionLabels = versionLabelsOf(s.Label, template)
+	return v
+}
+
+// DeepCopy gives a copy that shares nothing.
+func (s *Status) DeepCopy() *Status {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // every field is plain data
+	}
+	var c Status
+	if err := json.Unmarshal(b, &c); err != nil {
+		panic(err)
+	}
+	return &c
+}
