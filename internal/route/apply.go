@@ -1,0 +1,45 @@
+package route
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured")
+
+// Apply gives the VirtualService with the routes of exactly these splits: ours
+// are stripped, then the copies of every HTTP route that a split touches are
+// inserted directly before it. The order of the splits does not matter. It
+// fails, naming the VirtualService and the route, when a weight leaves Istio's
+// int32 or a sum Envoy's uint32, and when the splits are not sound: two for one
+// Service, a target without the reserved prefix.
+func Apply(vs *unstructured.Unstructured, splits []Split) (*unstructured.Unstructured, error) {
+	namespace, name := metadata(vs)
+	byService, err := splitMap(splits)
+	if err != nil {
+		return nil, fmt.Errorf("VirtualService %s/%s: %w", namespace, name, err)
+	}
+	out := Strip(vs)
+	var routes []any
+	inserted := false
+	for i, route := range httpRoutes(out) {
+		ours, err := copies(route, namespace, byService)
+		if err != nil {
+			return nil, fmt.Errorf("VirtualService %s/%s: HTTP route %s: %w", namespace, name, routeName(route, i), err)
+		}
+		inserted = inserted || len(ours) > 0
+		routes = append(append(routes, ours...), route)
+	}
+	if inserted {
+		spec(out)["http"] = routes
+	}
+	return out, nil
+}
+
+// routeName is how messages name a route: by its name where it has one, and by
+// its place among the user's.
+func routeName(route any, index int) string {
+	fields, _ := route.(map[string]any)
+	if name, _ := text(fields, "name"); name != "" {
+		return fmt.Sprintf("%q (http[%d])", name, index)
+	}
+	return fmt.Sprintf("http[%d]", index)
+}

@@ -1,0 +1,110 @@
+package route
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// References gives all Services that destinations of HTTP routes name, ours and
+// the user's, ordered and each once. Mirrors are not among them: see [Mirrors].
+func References(vs *unstructured.Unstructured) []types.NamespacedName {
+	namespace, _ := metadata(vs)
+	found := map[types.NamespacedName]bool{}
+	for _, route := range httpRoutes(vs) {
+		for _, d := range destinations(route, namespace) {
+			if d.inside {
+				found[d.service] = true
+			}
+		}
+	}
+	return ordered(found)
+}
+
+// Mirrors gives all Services that HTTP routes copy requests to.
+func Mirrors(vs *unstructured.Unstructured) []types.NamespacedName {
+	namespace, _ := metadata(vs)
+	found := map[types.NamespacedName]bool{}
+	for _, route := range httpRoutes(vs) {
+		for _, to := range mirrorDestinations(route) {
+			host, _ := text(to, "host")
+			if service, ok := ServiceOf(host, namespace); ok {
+				found[service] = true
+			}
+		}
+	}
+	return ordered(found)
+}
+
+func ordered(found map[types.NamespacedName]bool) []types.NamespacedName {
+	out := make([]types.NamespacedName, 0, len(found))
+	for service := range found {
+		out = append(out, service)
+	}
+	slices.SortFunc(out, compareServices)
+	return out
+}
+
+// HasTCP says whether a TCP or TLS route sends connections to the Service.
+func HasTCP(vs *unstructured.Unstructured, service types.NamespacedName) bool {
+	namespace, _ := metadata(vs)
+	for _, kind := range []string{"tcp", "tls"} {
+		for _, route := range list(spec(vs), kind) {
+			for _, to := range routeDestinations(route) {
+				host, _ := text(to, "host")
+				if named, ok := ServiceOf(host, namespace); ok && named == service {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// UsesReserved gives the subsets with our reserved prefix that a VirtualService
+// names anywhere, ordered and each once. While no release touches it, they are
+// the user's own and must be refused: [Strip] would take their routes for ours.
+func UsesReserved(vs *unstructured.Unstructured) []string {
+	var out []string
+	for _, kind := range []string{"http", "tcp", "tls"} {
+		for _, route := range list(spec(vs), kind) {
+			for _, to := range append(routeDestinations(route), mirrorDestinations(route)...) {
+				if subset, _ := text(to, "subset"); strings.HasPrefix(subset, Reserved) {
+					out = append(out, subset)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// routeDestinations gives the destination objects of a route of any kind, as
+// they stand in it.
+func routeDestinations(route any) []map[string]any {
+	fields, _ := route.(map[string]any)
+	return destinationsIn(list(fields, "route"))
+}
+
+// mirrorDestinations gives those of an HTTP route's mirror and mirrors.
+func mirrorDestinations(route any) []map[string]any {
+	fields, _ := route.(map[string]any)
+	out := destinationsIn(list(fields, "mirrors"))
+	if mirror := object(fields, "mirror"); mirror != nil {
+		out = append(out, mirror)
+	}
+	return out
+}
+
+func destinationsIn(entries []any) []map[string]any {
+	var out []map[string]any
+	for _, item := range entries {
+		entry, _ := item.(map[string]any)
+		if to := object(entry, "destination"); to != nil {
+			out = append(out, to)
+		}
+	}
+	return out
+}
