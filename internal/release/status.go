@@ -57,6 +57,9 @@ type Version struct {
 	Ready    int32             `json:"ready"`         // endpoints of the Service that take requests
 	Replicas int32             `json:"replicas"`
 	Template string            `json:"template,omitempty"` // hash of the original's pod template at the claim
+	// Labels are the version labels of the original's pods: they must be known
+	// when the original is gone.
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // Policy is what was asked.

@@ -1,0 +1,113 @@
+// Package plan says what to do next: a Snapshot of what the API server holds
+// and the time go in, a Plan comes out. It is pure, so that the reconciler,
+// render, diff and the webhooks can all ask it, and get the same answer.
+//
+// Nothing is remembered between two plans. Every step of a release is derived
+// afresh from the objects, so that whoever dies between two writes is followed
+// by somebody who goes on where it was.
+package plan
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// Settings are the controller's.
+type Settings struct {
+	VersionLabel  string        // tried before release.DefaultLabels; may be empty
+	RootNamespace string        // of the mesh, "istio-system"
+	Propagation   time.Duration // from a write of a route or rule until every proxy has it
+	Drain         time.Duration // from the loser's last traffic until it is deleted
+	Hold          time.Duration // of readiness before traffic comes back to a version that was lost
+}
+
+// Defaults are the settings of a controller without flags.
+var Defaults = Settings{RootNamespace: "istio-system", Propagation: 15 * time.Second, Drain: 30 * time.Second, Hold: 10 * time.Second}
+
+// Snapshot is all that the API server holds about one Service's release. Its
+// objects are the cache's own: they are read, never written to.
+type Snapshot struct {
+	Key              types.NamespacedName         // of the Service
+	Service          *unstructured.Unstructured   // nil: deleted
+	Deployments      []*unstructured.Unstructured // of the namespace, whole where ours or selected by the Service
+	Services         []*unstructured.Unstructured // of the namespace
+	VirtualServices  []*unstructured.Unstructured // that name the Service's host, in any namespace
+	DestinationRules []*unstructured.Unstructured // that match the Service's host, in any namespace
+	Pods             []Pod                        // that the Service selects
+	Endpoints        []Endpoint                   // of the Service's EndpointSlices
+	ReplicaSets      []*unstructured.Unstructured // metadata of the original's, where an intent has to be removed
+	Ways             []string                     // other ways to the pods: "Ingress shop/front"
+	Settings         Settings
+}
+
+// Pod is what a plan needs of a pod.
+type Pod struct {
+	Name       string
+	Labels     map[string]string
+	Ready      bool
+	ReadySince time.Time
+	Trouble    string // "ImagePullBackOff: …", empty while all is well
+	Leaving    bool   // has a deletion timestamp
+}
+
+// Endpoint is one address of an EndpointSlice.
+type Endpoint struct {
+	Pod   string
+	Ready bool
+}
+
+// Action is what to do with an object.
+type Action string
+
+// The actions.
+const (
+	Create Action = "create"
+	Update Action = "update" // Object whole, with Before's resourceVersion
+	Delete Action = "delete" // Before, by UID and resourceVersion
+	Scale  Action = "scale"  // Object's spec.replicas, by the scale subresource
+	Forget Action = "forget" // remove the intent's annotations, each by its old value
+)
+
+// Change is one write.
+type Change struct {
+	Action Action
+	Before *unstructured.Unstructured // nil when created
+	Object *unstructured.Unstructured // as it should be; nil when deleted
+	Why    string                     // a clause for the log: "pins routes to the original version"
+	// Release drops our managedFields entry afterwards by a write without
+	// effect, for the user's next server-side apply would conflict with it.
+	Release bool
+}
+
+// Event is a Kubernetes event to be emitted.
+type Event struct {
+	On      *unstructured.Unstructured
+	Warning bool
+	Reason  string
+	Message string
+}
+
+// Plan is what to do now. Changes are written in order, and the first that
+// fails ends the pass; Status is written after them.
+type Plan struct {
+	Changes []Change
+	Events  []Event
+	// Status is the release as it stands, counts fresh; nil where none runs.
+	Status *release.Status
+	// Annotations are to be written on the Service: a nil value removes a key.
+	// Empty: nothing to write.
+	Annotations map[string]*string
+	// After says when to look again without any event; 0: not at all.
+	After time.Duration
+	// Holds says in a sentence what is being waited for; empty: nothing.
+	Holds string
+	// Refused is why nothing is done for what was asked.
+	Refused []string
+}
+
+// Idle says whether the plan writes nothing.
+func (p Plan) Idle() bool { return len(p.Changes) == 0 && len(p.Annotations) == 0 }

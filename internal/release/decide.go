@@ -1,0 +1,77 @@
+package release
+
+import (
+	"time"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+)
+
+// Do is one kind of action of a decision.
+type Do string
+
+// What a decision can ask for. Each is carried out only where it is not done
+// already, so a decision can be taken again and again.
+const (
+	KeepRules     Do = "KeepRules"     // our DestinationRules stand as the routes need them
+	KeepRoutes    Do = "KeepRoutes"    // pin what is not pinned, leave the shares as they are
+	SetRoutes     Do = "SetRoutes"     // every route at Weight
+	KeepClone     Do = "KeepClone"     // the clone exists, with Replicas
+	AppendSubsets Do = "AppendSubsets" // the user's rules get the subsets that their routes will name
+	DeleteClone   Do = "DeleteClone"
+	DeleteOrigin  Do = "DeleteOriginal"
+	StripRoutes   Do = "StripRoutes" // nothing of ours is left in the routes
+	MoveRoutes    Do = "MoveRoutes"  // the same, and the user's own name the grayscale version
+	DropRules     Do = "DropRules"
+	FreeClone     Do = "FreeClone"    // our labels go from it
+	RemoveIntent  Do = "RemoveIntent" // from the original and its ReplicaSets
+)
+
+// Decision is what to do next. Do is in order, and the status is written only
+// once all of it is done.
+type Decision struct {
+	Do       []Do
+	Weight   intent.Weight // for SetRoutes
+	Replicas int32         // for KeepClone
+	Phase    Phase
+	Mark     []Step        // steps to note in the status, once
+	Reason   string        // of condition Progressing
+	Message  string        // what is waited for, a sentence; empty: nothing
+	After    time.Duration // look again then; 0: an event will tell
+	Ends     bool          // the claim is closed in this phase
+}
+
+func wait(phase Phase, after time.Duration, reason, message string, do ...Do) Decision {
+	return Decision{Phase: phase, After: after, Reason: reason, Message: message, Do: do}
+}
+
+// Decide says what a running release does next.
+func Decide(o Observation) Decision {
+	switch {
+	case o.finishing():
+		return finishing(o)
+	case o.Asked.Policy.End == intent.EndCancel:
+		return cancelling(o)
+	default:
+		return running(o)
+	}
+}
+
+// finishing says whether the release is past asking, or asked to finish and
+// fit for it.
+func (o Observation) finishing() bool {
+	p := o.Asked.Policy
+	begun := o.Status.Phase == Finishing
+	switch {
+	case !o.Origin.Exists || o.Origin.Leaving: // past return, by us or by someone else
+		return begun || o.holdsAll() && o.Clone.Exists
+	case p.End != intent.EndFinish || p.Asked() != intent.Full || o.undersized() || o.Asked.Managed != "":
+		return false
+	default:
+		return begun || o.holdsAll() && o.Clone.Ready >= o.need(intent.Full)
+	}
+}
+
+// holdsAll says whether every route gives the grayscale version everything.
+func (o Observation) holdsAll() bool {
+	return o.Routes.Ours > 0 && !o.Routes.Unpinned && o.Routes.Min == intent.Full
+}

@@ -1,0 +1,96 @@
+package release
+
+import (
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+)
+
+// cancelling takes everything back: traffic first, then the clone, then the
+// routes, then the rules, each only when nobody can still need it.
+func cancelling(o Observation) Decision {
+	if o.Routes.Max > 0 {
+		return Decision{Phase: Cancelling, Do: []Do{KeepRules, SetRoutes}, Reason: ReasonShifting, Message: "all traffic goes to the original version"}
+	}
+	steps := o.Status.Steps
+	if o.Status.Phase != Cancelling {
+		d := Decision{Phase: Cancelling, Reason: ReasonDraining}
+		if steps.Done(Step(Ready)) { // before that no request ever went there
+			d.Mark = []Step{StepDrain}
+		}
+		return d
+	}
+	if o.Clone.Exists {
+		left := o.left(steps.At(StepDrain), o.Drain)
+		if steps.Done(StepDrain) && left > 0 {
+			return wait(Cancelling, left, ReasonDraining, "the grayscale version serves its last requests", KeepRules, KeepRoutes)
+		}
+		return wait(Cancelling, 0, ReasonLeaving, "the pods of the grayscale version are leaving", KeepRules, KeepRoutes, DeleteClone)
+	}
+	if o.Clone.Endpoints > 0 {
+		return wait(Cancelling, 0, ReasonLeaving, "the pods of the grayscale version are leaving", KeepRules, KeepRoutes)
+	}
+	if d, waiting := o.dismantle(Cancelling, StripRoutes); waiting {
+		return d
+	}
+	return Decision{Phase: Cancelled, Ends: true, Do: []Do{RemoveIntent}}
+}
+
+// finishing lets the original go, and gives its place to the clone.
+func finishing(o Observation) Decision {
+	steps := o.Status.Steps
+	if o.Status.Phase != Finishing {
+		return Decision{Phase: Finishing, Mark: []Step{StepDrain}, Reason: ReasonDraining}
+	}
+	if o.Origin.Exists {
+		d := wait(Finishing, 0, ReasonDraining, "the original version serves its last requests", KeepRules, SetRoutes, KeepClone, AppendSubsets)
+		d.Weight, d.Replicas = intent.Full, max(o.need(intent.Full), o.Clone.Replicas)
+		if left := o.left(steps.At(StepDrain), o.Drain); left > 0 {
+			d.After = left
+			return d
+		}
+		if o.Clone.Ready < o.need(intent.Full) {
+			d.Reason, d.Message = ReasonStarting, o.pods(intent.Full)
+			return d
+		}
+		d.Reason, d.Message = ReasonLeaving, "the pods of the original version are leaving"
+		d.Do = append(d.Do, DeleteOrigin)
+		return d
+	}
+	if o.Origin.Endpoints > 0 {
+		d := wait(Finishing, 0, ReasonLeaving, "the pods of the original version are leaving", KeepRules, SetRoutes, AppendSubsets)
+		d.Weight = intent.Full
+		return d
+	}
+	if d, waiting := o.dismantle(Finishing, AppendSubsets, MoveRoutes); waiting {
+		return d
+	}
+	if o.Clone.Labelled {
+		return Decision{Phase: Finishing, Do: []Do{FreeClone}, Reason: ReasonStripping}
+	}
+	return Decision{Phase: Finished, Ends: true}
+}
+
+// dismantle takes our routes away once the loser's pods are gone everywhere,
+// and our rules once the routes are. waiting is false when all of it is done.
+func (o Observation) dismantle(phase Phase, strip ...Do) (d Decision, waiting bool) {
+	steps := o.Status.Steps
+	reached := steps.Done(StepPinned) // only then could a clone have been made
+	if o.Routes.Ours > 0 || phase == Finishing && o.Routes.ToMove > 0 {
+		switch {
+		case reached && !steps.Done(StepGone):
+			return Decision{Phase: phase, Mark: []Step{StepGone}, Reason: ReasonPropagating}, true
+		case reached && o.left(steps.At(StepGone), o.Propagation) > 0:
+			return wait(phase, o.left(steps.At(StepGone), o.Propagation), ReasonPropagating, "every proxy must know that the pods are gone before the routes are taken away"), true
+		}
+		return wait(phase, 0, ReasonStripping, "our routes are being taken away", strip...), true
+	}
+	if !o.Rules {
+		return d, false
+	}
+	switch {
+	case !steps.Done(StepStripped):
+		return Decision{Phase: phase, Mark: []Step{StepStripped}, Reason: ReasonPropagating}, true
+	case o.left(steps.At(StepStripped), o.Propagation) > 0:
+		return wait(phase, o.left(steps.At(StepStripped), o.Propagation), ReasonPropagating, "every proxy must have forgotten our routes before their subsets go"), true
+	}
+	return wait(phase, 0, ReasonStripping, "our rules are being taken away", DropRules), true
+}
