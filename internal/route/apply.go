@@ -3,7 +3,8 @@ package route
 import (
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured")
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
 
 // Apply gives the VirtualService with the routes of exactly these splits: ours
 // are stripped, then the copies of every HTTP route that a split touches are
