@@ -68,17 +68,25 @@ func HasTCP(vs *unstructured.Unstructured, service types.NamespacedName) bool {
 // the user's own and must be refused: [Strip] would take their routes for ours.
 func UsesReserved(vs *unstructured.Unstructured) []string {
 	var out []string
+	eachDestination(vs, func(_ any, to map[string]any) {
+		if subset, _ := text(to, "subset"); strings.HasPrefix(subset, Reserved) {
+			out = append(out, subset)
+		}
+	})
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// eachDestination visits the destination objects of all routes and mirrors, as
+// they stand in the object, each with its route.
+func eachDestination(vs *unstructured.Unstructured, visit func(route any, to map[string]any)) {
 	for _, kind := range []string{"http", "tcp", "tls"} {
 		for _, route := range list(spec(vs), kind) {
 			for _, to := range append(routeDestinations(route), mirrorDestinations(route)...) {
-				if subset, _ := text(to, "subset"); strings.HasPrefix(subset, Reserved) {
-					out = append(out, subset)
-				}
+				visit(route, to)
 			}
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // routeDestinations gives the destination objects of a route of any kind, as

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
@@ -108,21 +107,4 @@ func Succeed(rule *unstructured.Unstructured, used []string, v release.Versions,
 func hasPolicy(rule *unstructured.Unstructured, name string, policy map[string]any) bool {
 	subset := site{users: []*unstructured.Unstructured{rule}}.subset(name)
 	return samePolicy(subset, policy)
-}
-
-// UsedSubsets gives the subsets of the Service that the user's routes and mirrors
-// name, sorted and each once.
-func UsedSubsets(virtualServices []*unstructured.Unstructured, service types.NamespacedName) []string {
-	used := map[string]bool{}
-	for _, vs := range virtualServices {
-		namespace, _ := metadata(vs)
-		eachUserDestination(vs, func(to map[string]any) {
-			host, _ := text(to, "host")
-			subset, _ := text(to, "subset")
-			if named, ok := ServiceOf(host, namespace); ok && named == service && subset != "" {
-				used[subset] = true
-			}
-		})
-	}
-	return slices.Sorted(maps.Keys(used))
 }
