@@ -39,6 +39,7 @@ type Snapshot struct {
 	DestinationRules []*unstructured.Unstructured // that match the Service's host, in any namespace
 	Pods             []Pod                        // that the Service selects
 	Endpoints        []Endpoint                   // of the Service's EndpointSlices
+	Autoscalers      []*unstructured.Unstructured // HorizontalPodAutoscalers of the namespace, where a finish is asked
 	ReplicaSets      []*unstructured.Unstructured // metadata of the original's, where an intent has to be removed
 	Ways             []string                     // other ways to the pods: "Ingress shop/front"
 	Settings         Settings

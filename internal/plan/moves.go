@@ -1,0 +1,104 @@
+package plan
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
+)
+
+// At a finish by replace the original's subsets lose their last pod. So the
+// user's routes that name one must name the grayscale version's instead.
+
+// named gives the user's subsets of the original version that his own routes
+// name: those that must be moved.
+func (v view) named() map[string]bool {
+	out := map[string]bool{}
+	for _, r := range v.routes {
+		if r.own {
+			continue
+		}
+		for _, subset := range route.SubsetsOf(route.Strip(r.vs), v.Key) {
+			if v.rules.Subsets[subset].Pinned {
+				out[subset] = true
+			}
+		}
+	}
+	return out
+}
+
+// successors gives, by the user's subset that is named, what the user's rules
+// become where they lack a subset for the grayscale version.
+func (v view) successors() (moves map[string]string, rules map[*unstructured.Unstructured]*unstructured.Unstructured) {
+	moves, rules = map[string]string{}, map[*unstructured.Unstructured]*unstructured.Unstructured{}
+	used := sortedKeys(v.named())
+	for _, rule := range v.DestinationRules {
+		if route.Ours(rule) {
+			continue
+		}
+		after, names := route.Succeed(rule, used, v.versions, intent.DNSLabel(v.claim.Grayscale.Version))
+		for old, name := range names {
+			moves[old] = name
+		}
+		if !same(rule, after) {
+			rules[rule] = after
+		}
+	}
+	return moves, rules
+}
+
+func (v view) moves() map[string]string {
+	moves, _ := v.successors()
+	return moves
+}
+
+func (v view) appendSubsets(p *Plan) {
+	_, rules := v.successors()
+	for _, rule := range v.DestinationRules {
+		if after, ok := rules[rule]; ok {
+			p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Release: true, Why: "adds a subset for the version that stays"})
+		}
+	}
+}
+
+// manager says who would undo the end that is asked for: who manages the
+// original, or a VirtualService or DestinationRule that a finish edits.
+func (v *view) manager(i intent.Intent) string {
+	if i.End != intent.EndFinish || v.claim.Finish != intent.Replace {
+		return ""
+	}
+	if who := workload.Manager(v.original); who != "" {
+		return who
+	}
+	for _, hpa := range v.Autoscalers {
+		kind, _, _ := unstructured.NestedString(hpa.Object, "spec", "scaleTargetRef", "kind")
+		name, _, _ := unstructured.NestedString(hpa.Object, "spec", "scaleTargetRef", "name")
+		if kind == "Deployment" && name == v.original.GetName() {
+			return "HorizontalPodAutoscaler " + hpa.GetName()
+		}
+	}
+	if len(v.named()) == 0 {
+		return ""
+	}
+	for _, r := range v.routes {
+		if who := workload.Manager(r.vs); who != "" {
+			return who
+		}
+	}
+	return ""
+}
+
+const statusKey = intent.AnnotationStatus
+
+// written is a status as the annotation holds it.
+func written(s *release.Status) *string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // every field is plain data
+	}
+	value := string(b)
+	return &value
+}

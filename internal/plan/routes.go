@@ -1,0 +1,211 @@
+package plan
+
+import (
+	"reflect"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+// routing is one VirtualService and what it does for this release now.
+type routing struct {
+	vs       *unstructured.Unstructured
+	own      bool // ours as a whole
+	live     route.Live
+	unpinned bool // its live routes are not what Apply makes of them
+}
+
+// routings finds the VirtualServices that send traffic to the Service.
+func (v view) routings() []routing {
+	var out []routing
+	for _, vs := range v.VirtualServices {
+		service, own := route.OursFor(vs)
+		if own && service != v.Key || !own && !references(vs, v) {
+			continue
+		}
+		r := routing{vs: vs, own: own}
+		for _, live := range route.Read(vs) {
+			if live.Service == v.Key {
+				r.live = live
+			}
+		}
+		want, err := v.at(r, r.live.Weight)
+		r.unpinned = err == nil && !own && !same(want, vs)
+		out = append(out, r)
+	}
+	return out
+}
+
+func references(vs *unstructured.Unstructured, v view) bool {
+	for _, service := range route.References(vs) {
+		if service == v.Key {
+			return true
+		}
+	}
+	return false
+}
+
+// at gives a VirtualService with this release at that weight, and every other
+// release in it as it stands there.
+func (v view) at(r routing, w intent.Weight) (*unstructured.Unstructured, error) {
+	split := route.Split{Service: v.Key, Weight: w, Subsets: v.rules.Subsets}
+	if r.own {
+		return adopt(r.vs, route.Own(split)), nil
+	}
+	return route.Apply(r.vs, append(v.peers(r.vs), split))
+}
+
+// peers are the other releases with routes in a VirtualService.
+func (v view) peers(vs *unstructured.Unstructured) []route.Split {
+	var out []route.Split
+	for _, split := range route.Recover(vs) {
+		if split.Service != v.Key {
+			out = append(out, split)
+		}
+	}
+	return out
+}
+
+// needOwn says whether the host has no VirtualService that all callers in the
+// mesh go by, so that one of ours must stand.
+func (v view) needOwn() bool {
+	for _, vs := range v.VirtualServices {
+		if route.Ours(vs) {
+			continue
+		}
+		if stand := route.Stands(vs, v.Key); stand.InMesh() {
+			return false
+		}
+	}
+	return true
+}
+
+func (v view) own() *unstructured.Unstructured {
+	for _, r := range v.routes {
+		if r.own {
+			return r.vs
+		}
+	}
+	return nil
+}
+
+// seen adds the VirtualServices up.
+func (v view) seen() release.Routes {
+	out := release.Routes{Min: intent.Full}
+	for _, r := range v.routes {
+		out.Ours += r.live.Routes
+		out.Unpinned = out.Unpinned || r.unpinned
+		pinned, err := v.at(r, 0)
+		needs := err == nil && (r.own || !same(pinned, route.Strip(r.vs)))
+		if r.live.Routes == 0 && !hasTargets(r.vs, v) {
+			continue // it names only other versions
+		}
+		out.NeedPins = out.NeedPins || needs
+		out.Min, out.Max = min(out.Min, r.live.Min), max(out.Max, r.live.Max)
+	}
+	if v.needOwn() && v.own() == nil {
+		out.Unpinned, out.NeedPins, out.Min = true, true, 0
+	}
+	out.ToMove = len(v.named())
+	return out
+}
+
+// hasTargets says whether a VirtualService has a route that takes part at all.
+func hasTargets(vs *unstructured.Unstructured, v view) bool {
+	full, err := route.Apply(vs, []route.Split{{Service: v.Key, Weight: intent.Full, Subsets: v.rules.Subsets}})
+	return err == nil && !same(full, route.Strip(vs))
+}
+
+// routesAt brings every VirtualService to a weight; nil leaves each at its own.
+func (v view) routesAt(p *Plan, w *intent.Weight) {
+	for _, r := range v.routes {
+		if r.own && !v.needOwn() {
+			continue // given up below
+		}
+		weight := r.live.Weight
+		if w != nil {
+			weight = *w
+		}
+		after, err := v.at(r, weight)
+		if err != nil {
+			p.Refused = append(p.Refused, err.Error())
+			continue
+		}
+		v.write(p, r.vs, after, "routes "+weight.String()+" % to the grayscale version")
+	}
+	switch own := v.own(); {
+	case own == nil && v.needOwn():
+		weight := intent.Weight(0)
+		if w != nil {
+			weight = *w
+		}
+		made := route.Own(route.Split{Service: v.Key, Weight: weight, Subsets: v.rules.Subsets})
+		if wait := v.unready(route.SubsetsOf(made, v.Key)); wait > 0 {
+			p.hold(wait)
+			return
+		}
+		p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "routes the host, which has no VirtualService"})
+	case own != nil && !v.needOwn() && len(p.Changes) == 0 && p.After == 0:
+		v.remove(p, own, "gives the host up to the user's own VirtualService")
+	}
+}
+
+// write updates a VirtualService, unless it would use a subset that not every
+// proxy can know yet: such a route answers 503.
+func (v view) write(p *Plan, before, after *unstructured.Unstructured, why string) {
+	if same(before, after) {
+		return
+	}
+	if wait := v.unready(v.newSubsets(after)); wait > 0 {
+		p.hold(wait)
+		return
+	}
+	p.Changes = append(p.Changes, Change{Action: Update, Before: before, Object: after, Why: why})
+}
+
+func (p *Plan) hold(wait time.Duration) {
+	p.sooner(wait)
+	if p.Holds == "" {
+		p.Holds = "every proxy must know our subsets before a route names them"
+	}
+}
+
+// newSubsets gives those of our subsets that a VirtualService would use and
+// that none uses now.
+func (v view) newSubsets(after *unstructured.Unstructured) []string {
+	used := map[string]bool{}
+	for _, r := range v.routes {
+		for _, name := range route.SubsetsOf(r.vs, v.Key) {
+			used[name] = true
+		}
+	}
+	var out []string
+	for _, name := range route.SubsetsOf(after, v.Key) {
+		if strings.HasPrefix(name, route.Reserved) && !used[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func same(a, b *unstructured.Unstructured) bool { return reflect.DeepEqual(a.Object, b.Object) }
+
+// adopt gives want's content with the identity of what is there.
+func adopt(there, want *unstructured.Unstructured) *unstructured.Unstructured {
+	out := there.DeepCopy()
+	out.Object["spec"] = want.Object["spec"]
+	labels := out.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for key, value := range want.GetLabels() {
+		labels[key] = value
+	}
+	out.SetLabels(labels)
+	return out
+}

@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+// ourRules are the DestinationRules of ours for this Service.
+func (s Snapshot) ourRules() []*unstructured.Unstructured {
+	var out []*unstructured.Unstructured
+	for _, rule := range s.DestinationRules {
+		if service, ok := route.OursFor(rule); ok && service == s.Key {
+			out = append(out, rule)
+		}
+	}
+	return out
+}
+
+// keepRules makes our rules what the routes need. One that is not wanted any
+// more stays until the end: a route may still name its subsets.
+func (v view) keepRules(p *Plan) {
+	for _, want := range v.rules.Want {
+		there := v.rule(want)
+		switch {
+		case there == nil:
+			made := want.DeepCopy()
+			v.stamp(made)
+			p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "adds the subsets of the two versions"})
+		case !route.Ours(there):
+			p.Refused = append(p.Refused, fmt.Sprintf("DestinationRule %s/%s is somebody else's, and has the name that ours must have: rename it", there.GetNamespace(), there.GetName()))
+		case !reflect.DeepEqual(there.Object["spec"], want.Object["spec"]):
+			after := adopt(there, want)
+			v.stamp(after)
+			p.Changes = append(p.Changes, Change{Action: Update, Before: there, Object: after, Why: "brings the subsets of the two versions up to date"})
+		}
+	}
+}
+
+func (v view) rule(want *unstructured.Unstructured) *unstructured.Unstructured {
+	for _, rule := range v.DestinationRules {
+		if rule.GetNamespace() == want.GetNamespace() && rule.GetName() == want.GetName() {
+			return rule
+		}
+	}
+	return nil
+}
+
+// stamp notes on a rule when its content changed, in the same write, so that
+// the propagation delay survives whoever waits for it.
+func (v view) stamp(rule *unstructured.Unstructured) {
+	annotations := rule.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[intent.AnnotationWritten] = v.now.Format(time.RFC3339Nano)
+	rule.SetAnnotations(annotations)
+}
+
+// unready is how long these subsets must still not be named by a route; 0 when
+// every proxy knows them.
+func (v view) unready(subsets []string) time.Duration {
+	wait := time.Duration(0)
+	if len(subsets) == 0 {
+		return 0
+	}
+	for _, want := range v.rules.Want {
+		there := v.rule(want)
+		if there == nil || slices.ContainsFunc(subsets, func(s string) bool {
+			return slices.Contains(route.SubsetNames(want), s) && !slices.Contains(route.SubsetNames(there), s)
+		}) {
+			return v.Settings.Propagation // the write that adds it is on its way
+		}
+		at, err := time.Parse(time.RFC3339Nano, there.GetAnnotations()[intent.AnnotationWritten])
+		if err != nil || at.After(v.now) {
+			at = there.GetCreationTimestamp().Time
+		}
+		wait = max(wait, at.Add(v.Settings.Propagation).Sub(v.now))
+	}
+	return wait
+}
+
+func (v view) dropRules(p *Plan) {
+	for _, rule := range v.ourRules() {
+		v.remove(p, rule, "takes the subsets of the two versions away")
+	}
+}

@@ -1,0 +1,168 @@
+package plan
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// status gives the release as it stands, with the decision's phase and steps.
+func (v view) status(d release.Decision, p *Plan) *release.Status {
+	o, s := v.observation, v.claim.DeepCopy()
+	s.Policy, s.Strict = o.Asked.Policy, v.rules.StrictWhy
+	s.Peak = max(s.Peak, o.Origin.Replicas)
+	s.Original.Ready, s.Original.Replicas = o.Origin.Ready, o.Origin.Replicas
+	s.Grayscale.Ready, s.Grayscale.Replicas = o.Clone.Ready, o.Clone.Replicas
+	s.Live = nil
+	if o.Routes.Ours > 0 {
+		s.Live = &release.Live{Weight: o.Routes.Min, Most: o.Routes.Max, Routes: o.Routes.Ours}
+	}
+	if v.intent != nil && v.intent.By != "" {
+		s.By = v.intent.By
+	}
+	v.mark(s, d)
+	v.conditions(s, d, p)
+	return s
+}
+
+// mark notes phase and steps. A phase that is entered anew counts from then.
+func (v view) mark(s *release.Status, d release.Decision) {
+	if s.Steps == nil {
+		s.Steps = release.Steps{}
+	}
+	if s.Phase != d.Phase {
+		s.Phase = d.Phase
+		s.Steps[release.Step(d.Phase)] = v.now
+		if !d.Phase.Ending() {
+			delete(s.Steps, release.StepDrain) // an end that was taken back
+		}
+	}
+	for _, step := range d.Mark {
+		s.Steps[step] = v.now
+	}
+}
+
+func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
+	o := v.observation
+	message := d.Message
+	if message == "" {
+		message = p.Holds
+	}
+	moving := message != "" || len(p.Changes) > 0
+	reason := d.Reason
+	switch {
+	case !moving:
+		reason = release.ReasonSettled
+	case reason == "" || reason == release.ReasonSettled:
+		reason = release.ReasonShifting
+	}
+	if message == "" {
+		message = s.Phase.Sentence()
+	}
+	p.Holds = d.Message
+	s.SetCondition(release.Progressing, moving, reason, message, v.now)
+
+	need := release.Replicas(o.Routes.Max, o.Asked.Policy.Replicas, s.Peak)
+	ready, why := o.Clone.Ready >= need, release.ReasonPodsReady
+	if !ready {
+		why = release.ReasonPodsNotReady
+	}
+	s.SetCondition(release.PodsReady, ready, why, fmt.Sprintf("%d of %d pods are ready", o.Clone.Ready, need), v.now)
+
+	routed := !o.Routes.Unpinned && o.Routes.Min == o.Routes.Max && o.Routes.Min == o.Asked.Policy.Asked()
+	why = release.ReasonDelivered
+	if !routed {
+		why = release.ReasonUndelivered
+	}
+	s.SetCondition(release.Routed, routed, why, fmt.Sprintf("%s %% asked, %s %% live", o.Asked.Policy.Asked(), o.Routes.Min), v.now)
+
+	bad, why, message := v.degraded(s, p)
+	s.SetCondition(release.Degraded, bad, why, message, v.now)
+	changed := v.original != nil && release.WorkloadOf(v.original).TemplateHash != s.Original.Template
+	if changed || s.Condition(release.OriginalChanged) != nil {
+		why, message := release.ReasonTemplateChanged, "the original's pod template is not the one that was cloned"
+		if !changed {
+			why, message = release.ReasonAsExpected, "the original's pod template is the one that was cloned"
+		}
+		s.SetCondition(release.OriginalChanged, changed, why, message, v.now)
+	}
+}
+
+// degraded gives the gravest thing that is wrong.
+func (v view) degraded(s *release.Status, p *Plan) (bool, string, string) {
+	o := v.observation
+	begun := s.Steps.Done(release.Step(release.Ready))
+	switch {
+	case o.Clone.Exists && o.Routes.Unpinned && !s.Phase.Ending():
+		return true, release.ReasonUnpinned, "a route has lost its pin, and may send requests to the grayscale version that the policy does not"
+	case len(v.faults) > 0 && s.Phase != release.Finishing:
+		return true, release.ReasonRefused, strings.Join(v.faults, "; ")
+	case len(p.Refused) > 0:
+		return true, release.ReasonRefused, strings.Join(p.Refused, "; ")
+	case !o.Origin.Exists && s.Phase != release.Finishing && s.Phase != release.Finished:
+		return true, release.ReasonOriginalGone, fmt.Sprintf("Deployment %s/%s is gone; make it again without its intent to cancel, or route everything to the grayscale version", v.Key.Namespace, s.Original.Name)
+	case s.Phase.Ending() || s.Phase.Ended():
+		return false, release.ReasonAsExpected, "all is well"
+	case begun && o.Clone.Ready == 0:
+		return true, release.ReasonNoEndpoints, v.noEndpoints(o)
+	case begun && o.Routes.Max < intent.Full && o.Origin.Ready == 0 && o.Origin.Replicas > 0:
+		return true, release.ReasonOriginalEmpty, "the original version has no ready endpoint; taking over is one command: kubectl grayscale takeover " + s.Task
+	case o.Clone.Trouble != "":
+		return true, release.ReasonPodsFailing, "a pod of the grayscale version fails: " + o.Clone.Trouble
+	case v.holdingFor() > 0:
+		return true, release.ReasonNoEndpoints, "the grayscale version is back, and gets traffic again once it has stayed ready"
+	default:
+		return false, release.ReasonAsExpected, "all is well"
+	}
+}
+
+func (v view) noEndpoints(o release.Observation) string {
+	s := "the grayscale version has no ready endpoint"
+	if o.Clone.Trouble != "" {
+		s += " (" + o.Clone.Trouble + ")"
+	}
+	switch {
+	case o.Routes.Max == 0:
+		return s
+	case v.rules.StrictWhy != "":
+		return s + "; its traffic goes to the original version until it has stayed ready"
+	default:
+		return s + "; Envoy sends its share to the original version until one is back"
+	}
+}
+
+func (v view) holdingFor() int64 {
+	o := v.observation
+	c := v.claim.Condition(release.Degraded)
+	if c == nil || c.Reason != release.ReasonNoEndpoints || o.Routes.Max > 0 {
+		return 0
+	}
+	return int64(o.Clone.ReadySince.Add(o.Hold).Sub(v.now))
+}
+
+// differs says whether a status is worth a write: a phase, a step, what is
+// live, or the truth of a condition. Counts and sentences go along with those,
+// for a write for each pod would be a write for each pod.
+func differs(before, after *release.Status) bool {
+	lasting := func(s *release.Status) any {
+		type truth struct{ status, reason string }
+		truths := map[string]truth{}
+		for _, kind := range []string{release.PodsReady, release.Degraded, release.OriginalChanged} {
+			if c := s.Condition(kind); c != nil {
+				truths[kind] = truth{string(c.Status), c.Reason}
+				if kind == release.PodsReady {
+					truths[kind] = truth{string(c.Status), ""}
+				}
+			}
+		}
+		live := release.Live{}
+		if s.Live != nil {
+			live = *s.Live
+		}
+		return []any{s.Phase, s.Steps, live, s.Peak, s.Strict, truths}
+	}
+	return !reflect.DeepEqual(lasting(before), lasting(after))
+}

@@ -1,0 +1,164 @@
+package plan
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+// view is a snapshot with the running release's own things found in it.
+type view struct {
+	Snapshot
+	now             time.Time
+	claim           *release.Status
+	original, clone *unstructured.Unstructured // nil: there is none
+	intent          *intent.Intent             // nil: cancelled by removal
+	faults          []string                   // what can't be done, in sentences
+	versions        release.Versions
+	rules           route.RulesResult
+	routes          []routing
+	observation     release.Observation
+}
+
+// look finds everything and makes the observation.
+func look(s Snapshot, claim *release.Status, now time.Time) view {
+	v := view{Snapshot: s, now: now, claim: claim}
+	v.original = v.deployment(claim.Original.Name)
+	v.clone = v.deployment(claim.Clone)
+	v.versions = claim.Versions(v.template(), v.others())
+	result, faults := route.Rules(route.RulesInput{
+		Service: s.Key, Versions: v.versions, Rules: s.DestinationRules,
+		VirtualServices: s.VirtualServices, RootNamespace: s.Settings.RootNamespace,
+	})
+	v.rules = result
+	for _, f := range faults {
+		v.faults = append(v.faults, f.Error())
+	}
+	v.routes = v.routings()
+	v.observation = v.observe()
+	return v
+}
+
+func (s Snapshot) deployment(name string) *unstructured.Unstructured {
+	for _, d := range s.Deployments {
+		if d.GetName() == name {
+			return d
+		}
+	}
+	return nil
+}
+
+// template gives the labels of the original's pods; once it is gone, those that
+// the clone took over, with the original's versions.
+func (v view) template() map[string]string {
+	labels := map[string]string{}
+	switch {
+	case v.original != nil:
+		labels = release.WorkloadOf(v.original).Template
+	case v.clone != nil:
+		labels = release.WorkloadOf(v.clone).Template
+	}
+	out := map[string]string{}
+	for key, value := range labels {
+		out[key] = value
+	}
+	for key, value := range v.claim.Original.Labels {
+		out[key] = value
+	}
+	return out
+}
+
+// others gives the versions under the Service beside the two.
+func (v view) others() []string {
+	found := release.OtherVersions(release.ServiceOf(v.Service), v.workloads(), v.claim.Label, v.claim.Original.Name, v.claim.Clone)
+	delete(found, v.claim.Original.Version)
+	delete(found, v.claim.Grayscale.Version)
+	return sortedKeys(found)
+}
+
+func (s Snapshot) workloads() []release.Workload {
+	out := make([]release.Workload, len(s.Deployments))
+	for n, d := range s.Deployments {
+		out[n] = release.WorkloadOf(d)
+	}
+	return out
+}
+
+func (s Snapshot) services() []release.Service {
+	out := make([]release.Service, len(s.Services))
+	for n, u := range s.Services {
+		out[n] = release.ServiceOf(u)
+	}
+	return out
+}
+
+// observe puts the numbers together.
+func (v *view) observe() release.Observation {
+	set := v.Settings
+	o := release.Observation{
+		Now: v.now, Status: v.claim, Asked: v.asked(), Routes: v.seen(), Rules: len(v.ourRules()) > 0,
+		Clone: v.side(v.clone, v.claim.Grayscale.Version), Origin: v.side(v.original, v.claim.Original.Version),
+		Propagation: set.Propagation, Drain: set.Drain, Hold: set.Hold,
+	}
+	return o
+}
+
+// asked reads the intent; one that can't be read leaves the policy as it was.
+func (v *view) asked() release.Asked {
+	asked := release.Asked{Policy: v.claim.Policy}
+	if v.original == nil {
+		return asked
+	}
+	annotations := v.original.GetAnnotations()
+	mine := annotations[intent.KeyRelease] == v.claim.Task && v.original.GetUID() == v.claim.Original.UID
+	if !mine {
+		asked.Policy.End = intent.EndCancel // removed, renamed, or another Deployment by that name
+		return asked
+	}
+	i, faults := intent.Parse(annotations)
+	if len(faults) > 0 {
+		v.faults = append(v.faults, "Deployment "+v.Key.Namespace+"/"+v.original.GetName()+": "+faults.Error())
+		return asked
+	}
+	v.intent = &i
+	asked.Policy = release.Policy{Weight: i.Weight, Traffic: i.Traffic, End: i.End, Replicas: i.Replicas}
+	asked.Undersized = i.Accepts(intent.Undersized)
+	asked.Managed = v.manager(i)
+	return asked
+}
+
+// side counts the endpoints of one version.
+func (v *view) side(d *unstructured.Unstructured, version string) release.Side {
+	side := release.Side{}
+	if d != nil {
+		side.Exists, side.Leaving = true, d.GetDeletionTimestamp() != nil
+		side.Replicas = release.WorkloadOf(d).Replicas
+		_, side.Labelled = d.GetLabels()[intent.LabelTask]
+	}
+	pods := map[string]Pod{}
+	for _, p := range v.Pods {
+		pods[p.Name] = p
+		if p.Labels[v.claim.Label] == version && p.Trouble != "" {
+			side.Trouble = p.Trouble
+		}
+	}
+	for _, e := range v.Endpoints {
+		pod, known := pods[e.Pod]
+		if known && pod.Labels[v.claim.Label] != version {
+			continue
+		}
+		side.Endpoints++ // a pod that is gone already could be either's
+		if !known || !e.Ready {
+			continue
+		}
+		side.Ready++
+		if pod.ReadySince.After(side.ReadySince) {
+			side.ReadySince = pod.ReadySince
+		}
+	}
+	return side
+}
