@@ -1,0 +1,132 @@
+package snapshot
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// pods reads the Service's endpoints, and the pods that stand behind them: an
+// EndpointSlice does not say which version an address is.
+func (src Source) pods(ctx context.Context, s *plan.Snapshot) error {
+	slices, err := list(ctx, src.Reader, EndpointSlices, client.InNamespace(s.Key.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: s.Key.Name})
+	if err != nil {
+		return err
+	}
+	s.Endpoints = endpoints(slices)
+	service := release.ServiceOf(s.Service)
+	if len(service.Selector) == 0 {
+		return nil
+	}
+	pods, err := list(ctx, src.Live, Pods, client.InNamespace(s.Key.Namespace), client.MatchingLabels(service.Selector))
+	if err != nil {
+		return err
+	}
+	for _, u := range pods {
+		var pod corev1.Pod
+		if runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &pod) == nil {
+			s.Pods = append(s.Pods, podOf(pod))
+		}
+	}
+	return nil
+}
+
+// endpoints counts each pod once, however many slices and families it is in.
+func endpoints(slices []*unstructured.Unstructured) []plan.Endpoint {
+	ready, order := map[string]bool{}, []string{}
+	for _, u := range slices {
+		var slice discoveryv1.EndpointSlice
+		if runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &slice) != nil {
+			continue
+		}
+		for _, e := range slice.Endpoints {
+			if e.TargetRef == nil || e.TargetRef.Kind != Pods.Kind {
+				continue
+			}
+			name := e.TargetRef.Name
+			if _, seen := ready[name]; !seen {
+				order = append(order, name)
+			}
+			// "nil should be interpreted as true", says the API.
+			ready[name] = ready[name] || e.Conditions.Ready == nil || *e.Conditions.Ready
+		}
+	}
+	out := make([]plan.Endpoint, len(order))
+	for n, name := range order {
+		out[n] = plan.Endpoint{Pod: name, Ready: ready[name]}
+	}
+	return out
+}
+
+func podOf(pod corev1.Pod) plan.Pod {
+	p := plan.Pod{Name: pod.Name, Labels: pod.Labels, Leaving: pod.DeletionTimestamp != nil}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+			p.Ready, p.ReadySince = true, c.LastTransitionTime.Time
+		}
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			p.Trouble = c.Reason + ": " + c.Message
+		}
+	}
+	for _, c := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+		if trouble := troubleOf(c); trouble != "" {
+			p.Trouble = trouble
+		}
+	}
+	return p
+}
+
+// starting are the reasons of a container that is merely on its way.
+var starting = map[string]bool{"ContainerCreating": true, "PodInitializing": true}
+
+func troubleOf(c corev1.ContainerStatus) string {
+	w := c.State.Waiting
+	if w == nil || w.Reason == "" || starting[w.Reason] {
+		return ""
+	}
+	if w.Message == "" {
+		return w.Reason
+	}
+	return w.Reason + ": " + clip(w.Message)
+}
+
+// clip keeps a registry's long answer out of the status, which has its limits.
+func clip(s string) string {
+	const most = 160
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// replicaSets reads the metadata of the original's ReplicaSets, which hold
+// copies of its annotations.
+func (src Source) replicaSets(ctx context.Context, s *plan.Snapshot, claim *release.Status) error {
+	l := &metav1.PartialObjectMetadataList{}
+	l.SetGroupVersionKind(ReplicaSets.GroupVersion().WithKind(ReplicaSets.Kind + "List"))
+	if err := src.Live.List(ctx, l, client.InNamespace(s.Key.Namespace)); err != nil {
+		return err
+	}
+	for n := range l.Items {
+		owner := metav1.GetControllerOf(&l.Items[n])
+		if owner == nil || owner.UID != claim.Original.UID {
+			continue
+		}
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&l.Items[n])
+		if err != nil {
+			return err
+		}
+		u := &unstructured.Unstructured{Object: content}
+		u.SetGroupVersionKind(ReplicaSets)
+		s.ReplicaSets = append(s.ReplicaSets, u)
+	}
+	return nil
+}
