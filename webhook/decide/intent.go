@@ -1,0 +1,146 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
+)
+
+// Intent judges a write of an original. Where it would start a release whose
+// Service is known, spec is that release, for what only the mesh can say; else
+// it is nil.
+func Intent(w Write, world release.World) (v Verdict, spec *release.Spec) {
+	original := release.WorkloadOf(w.After)
+	claims := ClaimsOf(world.Services)
+	mine, running := claims.of(original.UID)
+	if running && !w.Ours() {
+		v.refuse(splitLabels(w, mine)...)
+	}
+	before, after := asked(w.Before), asked(w.After)
+	if maps.Equal(before, after) {
+		return v, nil
+	}
+	i, faults := intent.Parse(after)
+	if !intent.Starts(after) {
+		v.refuse(withoutRelease(faults)...)
+		if !intent.Starts(before) && len(after) > 0 {
+			v.warn(fmt.Sprintf("%s has no annotation %s: the others start nothing", deployment(original), intent.KeyRelease))
+		}
+		return v, nil
+	}
+	v.refuse(faults...)
+	task := ""
+	if running {
+		task = mine.Status.Task
+	}
+	v.refuse(intent.Change(before, after, task)...)
+	switch {
+	case running && task == i.Release:
+		v.Add(goesOn(i, before, mine))
+		v.Add(managed(i, mine.Status.Finish, workload.Manager(w.After)))
+	case Spent(world.Services, i.Release, original.UID):
+		v.warn(fmt.Sprintf("release %s of %s has ended or was rejected before: this intent does nothing; write another name to release again",
+			i.Release, deployment(original)))
+	default:
+		v, spec = starts(v, i, original, world, claims)
+		v.Add(managed(i, i.Finish, workload.Manager(w.After)))
+	}
+	return v, spec
+}
+
+// withoutRelease drops the one fault that keys without a release always have.
+func withoutRelease(faults intent.Faults) intent.Faults {
+	return slices.DeleteFunc(slices.Clone(faults), func(f intent.Fault) bool {
+		return f.At == intent.KeyRelease && f.Kind == intent.Required
+	})
+}
+
+// goesOn judges a write to the intent of a release that runs: what it started
+// with isn't resolved again, for its clone is among the objects by now.
+func goesOn(i intent.Intent, before map[string]string, mine Claim) (v Verdict) {
+	if !intent.Starts(before) {
+		v.refuse(resumed(i, mine)...)
+	}
+	if mine.Status.Phase.Ending() {
+		v.warn(fmt.Sprintf("release %s is %s already: a change of what it asks for may do nothing", i.Release, mine.Status.Phase))
+	}
+	v.Add(size(i, mine.Status.Peak))
+	return v
+}
+
+// resumed refuses another release under the name of one that was let go and
+// still runs: intent.Change has nothing to compare it with.
+func resumed(i intent.Intent, mine Claim) (faults intent.Faults) {
+	s := mine.Status
+	for _, pair := range []struct{ key, is, was string }{
+		{intent.KeyForm, string(i.Form), string(s.Form)},
+		{intent.KeyService, i.Service, s.Service.Name},
+		{intent.KeyVersion, i.Version, s.Grayscale.Version},
+		{intent.KeyName, i.Name, s.Clone},
+		{intent.KeyFinish, string(i.Finish), string(s.Finish)},
+	} {
+		if pair.is != "" && pair.is != pair.was {
+			faults = append(faults, fixedAt(pair.key, pair.is, pair.was, s.Task))
+		}
+	}
+	if images, bad := intent.Images(i.Image, s.Original.Images); len(bad) == 0 && !maps.Equal(images, s.Grayscale.Images) {
+		faults = append(faults, fixedAt(intent.KeyImage, i.Image, fmt.Sprint(s.Grayscale.Images), s.Task))
+	}
+	return faults
+}
+
+func fixedAt(key, is, was, task string) intent.Fault {
+	return intent.Fault{
+		Kind: intent.Forbidden, At: key, Value: is,
+		Why:   fmt.Sprintf("is fixed while release %s runs (it is %q)", task, was),
+		Right: "wait until it has ended, or write another release name",
+	}
+}
+
+// starts judges an intent that would start a release.
+func starts(v Verdict, i intent.Intent, original release.Workload, world release.World, claims Claims) (Verdict, *release.Spec) {
+	if mine, ok := claims.of(original.UID); ok {
+		// Its clone goes before the new release starts.
+		world.Workloads = slices.DeleteFunc(slices.Clone(world.Workloads), func(o release.Workload) bool { return o.Name == mine.Status.Clone })
+		v.warn(fmt.Sprintf("release %s of %s is cancelled first, then %s starts", mine.Status.Task, deployment(original), i.Release))
+	}
+	spec, faults := release.Resolve(i, original, world)
+	v.refuse(unsaid(faults, v.Faults)...)
+	v.refuse(held(i, original, spec, claims)...)
+	v.Add(size(i, original.Replicas))
+	if spec.Service.Name == "" || spec.Versions.Label == "" {
+		return v, nil
+	}
+	return v, &spec
+}
+
+// unsaid leaves out faults at keys that have one already: a bad value has bad
+// consequences, and those need no sentence of their own.
+func unsaid(faults, said intent.Faults) intent.Faults {
+	return slices.DeleteFunc(slices.Clone(faults), func(f intent.Fault) bool {
+		return slices.ContainsFunc(said, func(s intent.Fault) bool { return s.At == f.At })
+	})
+}
+
+// held says which other releases are in the way: one that holds the Service,
+// or one of the same name.
+func held(i intent.Intent, original release.Workload, spec release.Spec, claims Claims) (faults intent.Faults) {
+	conflict := func(at, value, why, right string) {
+		faults = append(faults, intent.Fault{Kind: intent.Conflict, At: at, Value: value, Why: why, Right: right})
+	}
+	if c, ok := claims.on(spec.Service.Name); ok && (c.Unreadable != nil || c.Status.Original.UID != original.UID) {
+		right := "wait until that release has ended, or cancel it"
+		if c.Unreadable != nil {
+			right = "end that release with the version that began it"
+		}
+		conflict(intent.KeyRelease, i.Release, "can't start: "+c.Holder(), right)
+	}
+	if c, ok := claims.task(i.Release); ok && c.Status.Original.UID != original.UID {
+		conflict(intent.KeyRelease, i.Release, "is the name of a running release: "+c.Holder(), "write another name")
+	}
+	return faults
+}

@@ -1,0 +1,65 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// Overlaps says whether the selectors of the original and of its clone will
+// overlap, so that what counts the original's pods counts both.
+func Overlaps(spec release.Spec) bool {
+	_, told := spec.Original.Selector[spec.Versions.Label]
+	return !told
+}
+
+// Counts warns of each HorizontalPodAutoscaler and PodDisruptionBudget of the
+// namespace that will count the pods of both versions. An autoscaler's are
+// those that the selector of its target selects.
+// https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#how-does-a-horizontalpodautoscaler-work
+func Counts(spec release.Spec, autoscalers, budgets []unstructured.Unstructured) (warnings []string) {
+	if !Overlaps(spec) {
+		return nil
+	}
+	both := func(kind string, u unstructured.Unstructured) {
+		warnings = append(warnings, fmt.Sprintf("%s %s/%s will count the pods of both versions: the selector of %s lacks the label %s",
+			kind, u.GetNamespace(), u.GetName(), deployment(spec.Original), spec.Versions.Label))
+	}
+	for _, a := range autoscalers {
+		target, _, _ := unstructured.NestedStringMap(a.Object, "spec", "scaleTargetRef")
+		if target["kind"] == "Deployment" && target["name"] == spec.Original.Name {
+			both("HorizontalPodAutoscaler", a)
+		}
+	}
+	clone := maps.Clone(spec.Original.Template)
+	for _, key := range spec.Versions.VersionLabels {
+		clone[key] = spec.Versions.Grayscale
+	}
+	for _, b := range budgets {
+		if s := budget(b); s.Matches(labels.Set(spec.Original.Template)) && s.Matches(labels.Set(clone)) {
+			both("PodDisruptionBudget", b)
+		}
+	}
+	return warnings
+}
+
+// budget reads the selector of a PodDisruptionBudget; none, or one that can't
+// be read, selects nothing.
+func budget(u unstructured.Unstructured) labels.Selector {
+	written, ok, _ := unstructured.NestedMap(u.Object, "spec", "selector")
+	var s metav1.LabelSelector
+	if !ok || runtime.DefaultUnstructuredConverter.FromUnstructured(written, &s) != nil {
+		return labels.Nothing()
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&s)
+	if err != nil {
+		return labels.Nothing()
+	}
+	return selector
+}

@@ -1,0 +1,41 @@
+package decide
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// size judges a fixed number of replicas against what the traffic that is
+// asked for needs; peak is the highest count of the original since the claim.
+// With a share of the traffic too few is a warning, with all of it a refusal,
+// unless the user accepts it.
+func size(i intent.Intent, peak int32) (v Verdict) {
+	if i.Replicas == 0 {
+		return v
+	}
+	peak = max(peak, 1)
+	replicas := strconv.Itoa(int(i.Replicas))
+	verb, key := "", ""
+	switch {
+	case i.End == intent.EndFinish:
+		verb, key = "finish", intent.KeyEnd
+	case i.End == intent.EndNone && i.Traffic == intent.TrafficGrayscale:
+		verb, key = "take-over", intent.KeyTraffic
+	}
+	need := release.Replicas(i.Asked(), 0, peak)
+	switch {
+	case verb != "" && i.Replicas < peak && !i.Accepts(intent.Undersized):
+		v.refuse(intent.Fault{
+			Kind: intent.Forbidden, At: intent.KeyReplicas, Value: replicas,
+			Why:   fmt.Sprintf("is too few for a %s (%s): the original version had up to %d", verb, key, peak),
+			Right: fmt.Sprintf("write auto or at least %d, or accept the risk with %s: %s", peak, intent.KeyAccept, intent.Undersized),
+		})
+	case verb == "" && i.Replicas < need:
+		v.warn(fmt.Sprintf("%s: %s is less than the %d replicas that %s %% of the traffic would have of the original's %d",
+			intent.KeyReplicas, replicas, need, i.Asked(), peak))
+	}
+	return v
+}

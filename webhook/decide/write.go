@@ -1,0 +1,86 @@
+// Package decide says yes or no to writes of Deployments and VirtualServices.
+// It is pure: a write and what stands around it go in, a Verdict or an object
+// comes out. What an annotation means is internal/intent's to say, and what a
+// release may do is internal/release's; here they are put together.
+package decide
+
+import (
+	"maps"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// Write is one write of a Deployment as admission sees it.
+type Write struct {
+	Before     *unstructured.Unstructured // nil: created
+	After      *unstructured.Unstructured
+	User       string // who asks
+	Controller string // the user name of our own controller
+}
+
+// Ours says whether our own controller asks.
+func (w Write) Ours() bool { return w.User == w.Controller && w.User != "" }
+
+// Verdict is the answer to a write. Without faults it is admitted.
+type Verdict struct {
+	Faults   intent.Faults
+	Warnings []string
+}
+
+func (v *Verdict) refuse(faults ...intent.Fault) { v.Faults = append(v.Faults, faults...) }
+
+func (v *Verdict) warn(sentence string) { v.Warnings = append(v.Warnings, sentence) }
+
+// Add joins another verdict on the same write.
+func (v *Verdict) Add(o Verdict) {
+	v.refuse(o.Faults...)
+	v.Warnings = append(v.Warnings, o.Warnings...)
+}
+
+// asked gives the intent that an object carries, without who wrote it: that
+// is not the writer's to say. A nil object carries none.
+func asked(u *unstructured.Unstructured) map[string]string {
+	if u == nil {
+		return map[string]string{}
+	}
+	ours := intent.Of(u.GetAnnotations())
+	delete(ours, intent.KeyBy)
+	return ours
+}
+
+// marks gives our labels of an object.
+func marks(u *unstructured.Unstructured) map[string]string {
+	if u == nil {
+		return map[string]string{}
+	}
+	ours := maps.Clone(u.GetLabels())
+	maps.DeleteFunc(ours, func(key, _ string) bool { return !strings.HasPrefix(key, intent.Prefix) })
+	if ours == nil {
+		ours = map[string]string{}
+	}
+	return ours
+}
+
+// IsClone says whether the labels say that an object is a clone: one of the
+// two is enough, for nobody else has a use for either.
+func IsClone(u *unstructured.Unstructured) bool {
+	m := marks(u)
+	_, task := m[intent.LabelTask]
+	_, of := m[intent.LabelOf]
+	return task || of
+}
+
+// Concerns says whether the write is of a clone, or changes or carries an
+// intent; of anything else admission says nothing.
+func (w Write) Concerns() (clone, original bool) {
+	if IsClone(w.Before) || IsClone(w.After) {
+		return true, false
+	}
+	return false, len(asked(w.Before)) > 0 || len(asked(w.After)) > 0
+}
+
+func deployment(w release.Workload) string { return "Deployment " + w.Key() }
