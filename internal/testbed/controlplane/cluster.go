@@ -1,0 +1,111 @@
+// Package controlplane starts etcd, the API server and the controllers of
+// kube-controller-manager.
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/binaries"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/process"
+)
+
+// APIServerAddress is where the API server listens, inside.
+const APIServerAddress = "127.0.0.1:6443"
+
+// Cluster is a running control plane.
+type Cluster struct {
+	programs binaries.Set
+	// data holds certificates and etcd's data; logs each program's log.
+	data, logs, audit string
+
+	ca    *authority
+	users map[string]pair
+	// Processes are what has been started, for a watch over them.
+	Processes []*process.Process
+}
+
+// Start starts etcd and the API server and returns when the latter is ready.
+// Data is a folder that ends with the testbed, logs one for log files; audit
+// is the path of the audit log.
+func Start(ctx context.Context, programs binaries.Set, data, logs, audit string) (*Cluster, error) {
+	c := &Cluster{programs: programs, data: data, logs: logs, audit: audit, users: map[string]pair{}}
+	if err := c.credentials(); err != nil {
+		return nil, err
+	}
+	if err := c.etcd(ctx); err != nil {
+		return c, err
+	}
+	return c, c.apiServer(ctx)
+}
+
+func (c *Cluster) credentials() error {
+	var err error
+	if c.ca, err = newAuthority(); err != nil {
+		return err
+	}
+	for _, user := range []string{Admin, Node, Istiod, Observer, manager} {
+		if c.users[user], err = c.ca.issue(user, []string{"system:masters"}); err != nil {
+			return err
+		}
+	}
+	if err := writePKI(c.ca, c.data); err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.file("audit-policy.yaml"), []byte(auditPolicy), 0o600); err != nil {
+		return fmt.Errorf("writing the audit policy: %w", err)
+	}
+	return c.WriteKubeconfig(manager, APIServerAddress, c.file("manager.kubeconfig"))
+}
+
+func (c *Cluster) file(name string) string { return filepath.Join(c.data, name) }
+
+func (c *Cluster) start(name, path string, args ...string) (*process.Process, error) {
+	p, err := process.Start(process.Spec{Name: name, Path: path, Args: args, LogDir: c.logs})
+	if err == nil {
+		c.Processes = append(c.Processes, p)
+	}
+	return p, err
+}
+
+func (c *Cluster) etcd(ctx context.Context) error {
+	p, err := c.start("etcd", c.programs.Etcd,
+		"--data-dir="+c.file("etcd"), "--unsafe-no-fsync", "--log-level=warn",
+		"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
+		"--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
+		"--initial-cluster=default=http://127.0.0.1:2380")
+	if err != nil {
+		return err
+	}
+	return p.Ready(ctx, process.HTTPProbe(&http.Client{Timeout: time.Second}, "http://127.0.0.1:2379/health"))
+}
+
+func (c *Cluster) apiServer(ctx context.Context) error {
+	p, err := c.start("kube-apiserver", c.programs.KubeAPIServer, c.apiServerFlags()...)
+	if err != nil {
+		return err
+	}
+	config, err := c.Client(Observer)
+	if err != nil {
+		return err
+	}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return fmt.Errorf("client for the API server: %w", err)
+	}
+	return p.Ready(ctx, process.HTTPProbe(client, "https://"+APIServerAddress+"/readyz"))
+}
+
+// StartControllers starts kube-controller-manager. Its controllers act under
+// ServiceAccounts of their own, as in clusters that kubeadm makes, so who did
+// what is told apart by user.
+func (c *Cluster) StartControllers() error {
+	_, err := c.start("kube-controller-manager", c.programs.KubeControllerManager, c.controllerFlags()...)
+	return err
+}

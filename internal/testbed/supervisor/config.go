@@ -1,0 +1,90 @@
+// Package supervisor is the process inside the testbed's namespaces that
+// starts everything, runs the user's command, and by its end ends everything.
+package supervisor
+
+import (
+	"os/exec"
+	"path/filepath"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/binaries"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/controlplane"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/mesh"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/namespace"
+)
+
+// Config is what the outer process tells the supervisor.
+type Config struct {
+	// Command is what to run; none: stay up until a signal.
+	Command []string
+	// Bare leaves the product out.
+	Bare bool
+	// Dir is a folder for logs and kubeconfig that the machine sees too; empty:
+	// one that ends with the testbed.
+	Dir string
+	// Programs is the folder of the testbed's own program, with the product's
+	// beside it.
+	Programs string
+	// InstallFlags are added to the product's install, IstiodEnv (K=V) to
+	// istiod's environment.
+	InstallFlags, IstiodEnv []string
+	Binaries                binaries.Set
+	// Outside are the addresses of the listeners that the outer process handed
+	// over, one for each of Forwarded; none for run.
+	Outside []string
+}
+
+// meshProxyAddress is where the mesh proxy listens, inside.
+const meshProxyAddress = "127.0.0.1:15080"
+
+// Forwarded are the addresses inside that up makes reachable from outside.
+var Forwarded = []string{
+	controlplane.APIServerAddress, mesh.GatewayAddress, meshProxyAddress,
+	mesh.GatewayAdminAddress, mesh.SidecarAdminAddress, mesh.IstiodAddress,
+}
+
+// address is where a user reaches an inside address: outside for up.
+func (c Config) address(inside string) string {
+	for i, a := range Forwarded {
+		if a == inside && i < len(c.Outside) {
+			return c.Outside[i]
+		}
+	}
+	return inside
+}
+
+// scratch is the folder that ends with the testbed.
+var scratch = filepath.Join(namespace.Scratch, "testbed")
+
+func (c Config) dir() string {
+	if c.Dir != "" {
+		return c.Dir
+	}
+	return scratch
+}
+
+func (c Config) path(elements ...string) string {
+	return filepath.Join(append([]string{c.dir()}, elements...)...)
+}
+
+// environment are the variables that a user's command gets.
+func (c Config) environment() [][2]string {
+	return [][2]string{
+		{"KUBECONFIG", c.path("kubeconfig")},
+		{"GATEWAY_URL", "http://" + c.address(mesh.GatewayAddress)},
+		{"MESH_PROXY", "http://" + c.address(meshProxyAddress)},
+		{"ENVOY_GATEWAY_ADMIN", "http://" + c.address(mesh.GatewayAdminAddress)},
+		{"ENVOY_SIDECAR_ADMIN", "http://" + c.address(mesh.SidecarAdminAddress)},
+		{"ISTIOD", "http://" + c.address(mesh.IstiodAddress)},
+		{"TESTBED_DIR", c.dir()},
+		{"AUDIT_LOG", c.path("audit.log")},
+	}
+}
+
+// searchPath is what comes first on PATH: the plugin, and kubectl unless the
+// caller's own is what is used: its folder would hide others of the caller's.
+func (c Config) searchPath() string {
+	if found, err := exec.LookPath("kubectl"); err == nil && found == c.Binaries.Kubectl {
+		return c.Programs
+	}
+	return c.Programs + string(filepath.ListSeparator) + filepath.Dir(c.Binaries.Kubectl)
+}
