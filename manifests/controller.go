@@ -1,0 +1,104 @@
+package manifests
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// configure writes image and flags into the controller's Deployment. kustomize
+// could patch them only by their place in the list.
+func (o Options) configure(deployment *unstructured.Unstructured) error {
+	containers, _, err := unstructured.NestedSlice(deployment.Object, path...)
+	if err != nil {
+		return err
+	}
+	for _, c := range containers {
+		container, ok := c.(map[string]any)
+		if !ok || container["name"] != Container {
+			continue
+		}
+		if o.Image != "" {
+			container["image"] = o.Image
+		}
+		args, _, err := unstructured.NestedStringSlice(container, "args")
+		if err != nil {
+			return err
+		}
+		if err := unstructured.SetNestedStringSlice(container, o.flags(args), "args"); err != nil {
+			return err
+		}
+		return unstructured.SetNestedSlice(deployment.Object, containers, path...)
+	}
+	return fmt.Errorf("no container %q", Container)
+}
+
+var path = []string{"spec", "template", "spec", "containers"}
+
+// flags gives the arguments with those that were asked for in their place.
+func (o Options) flags(args []string) []string {
+	args = withDuration(args, "--propagation-delay", o.Propagation)
+	args = withDuration(args, "--drain", o.Drain)
+	if o.VersionLabel != "" {
+		args = with(args, "--version-label", o.VersionLabel)
+	}
+	return args
+}
+
+func withDuration(args []string, flag string, d *time.Duration) []string {
+	if d == nil {
+		return args
+	}
+	return with(args, flag, d.String())
+}
+
+func with(args []string, flag, value string) []string {
+	for n, arg := range args {
+		if strings.HasPrefix(arg, flag+"=") {
+			args[n] = flag + "=" + value
+			return args
+		}
+	}
+	return append(args, flag+"="+value)
+}
+
+// Installed reads back the options that a controller's Deployment was
+// installed with: the container's image and the flags that it has.
+func Installed(deployment *unstructured.Unstructured) Options {
+	o := Options{Namespace: deployment.GetNamespace()}
+	if n, ok, err := unstructured.NestedInt64(deployment.Object, "spec", "replicas"); ok && err == nil {
+		o.Replicas = int32(n)
+	}
+	containers, _, _ := unstructured.NestedSlice(deployment.Object, path...)
+	for _, c := range containers {
+		container, ok := c.(map[string]any)
+		if !ok || container["name"] != Container {
+			continue
+		}
+		o.Image, _, _ = unstructured.NestedString(container, "image")
+		args, _, _ := unstructured.NestedStringSlice(container, "args")
+		for _, arg := range args {
+			flag, value, _ := strings.Cut(arg, "=")
+			switch flag {
+			case "--propagation-delay":
+				o.Propagation = duration(value)
+			case "--drain":
+				o.Drain = duration(value)
+			case "--version-label":
+				o.VersionLabel = value
+			}
+		}
+	}
+	return o
+}
+
+// duration gives nil for what the controller itself would not have taken.
+func duration(s string) *time.Duration {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return nil
+	}
+	return &d
+}

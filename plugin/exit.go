@@ -1,0 +1,103 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+)
+
+// The exit codes.
+const (
+	exitDone      = 0
+	exitFailed    = 1 // failed or refused
+	exitUsage     = 2 // wrong usage
+	exitTimeout   = 3 // gave up waiting while it still runs
+	exitInterrupt = 130
+)
+
+// coded is an error with the exit code that it ends the program with.
+type coded struct {
+	code int
+	err  error // nil: everything has been said
+}
+
+func (c coded) Error() string {
+	if c.err == nil {
+		return fmt.Sprintf("exit status %d", c.code)
+	}
+	return c.err.Error()
+}
+
+func (c coded) Unwrap() error { return c.err }
+
+func usage(format string, args ...any) error {
+	return coded{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// codeOf gives the exit code of an error.
+func codeOf(err error) int {
+	var c coded
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &c):
+		return c.code
+	case errors.Is(err, context.Canceled):
+		return exitInterrupt
+	default:
+		return exitFailed
+	}
+}
+
+// refusal tells a refusal by an admission webhook from other answers, and gives
+// its sentences without what the API server puts before them.
+func refusal(err error) (sentences string, ok bool) {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return "", false
+	}
+	_, sentences, ok = strings.Cut(status.Status().Message, " denied the request: ")
+	return sentences, ok
+}
+
+// noAnswer says whether the API server could not reach a webhook of ours.
+func noAnswer(err error) bool {
+	return apierrors.IsInternalError(err) && strings.Contains(err.Error(), "failed calling webhook") && strings.Contains(err.Error(), "grayscale.dev")
+}
+
+// friendly says what a user can do about an error of the API server's.
+func (e *Env) friendly(err error) error {
+	if sentences, ok := refusal(err); ok {
+		return fmt.Errorf("refused:\n%s", bullets(sentences))
+	}
+	if noAnswer(err) {
+		return fmt.Errorf("the grayscale controller does not answer, so nothing was written (is it running? kubectl -n grayscale-system get pods): %w", err)
+	}
+	return err
+}
+
+// bullets sets each line of several off from the others.
+func bullets(lines string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimSpace(lines)) {
+		fmt.Fprintf(&b, "  - %s\n", strings.TrimSpace(line))
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// inFlags gives faults as the user of the command line wrote them: the flag's
+// name in place of the annotation's key.
+func inFlags(faults intent.Faults) error {
+	for n := range faults {
+		if key, ok := strings.CutPrefix(faults[n].At, intent.Prefix); ok {
+			faults[n].At = "--" + key
+		}
+		faults[n].At = strings.Replace(faults[n].At, "--release", "TASK", 1)
+	}
+	return fmt.Errorf("refused:\n%s", bullets(faults.Error()))
+}

@@ -1,0 +1,188 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
+)
+
+type installOptions struct {
+	manifests.Options
+	propagation, drain time.Duration
+	dryRun             dryRun
+	output             string
+	wait               bool
+	timeout            time.Duration
+}
+
+func newInstall(e *Env) *cobra.Command {
+	o := installOptions{}
+	cmd := &cobra.Command{
+		Use:   "install --image REF",
+		Short: "Install or upgrade the controller",
+		Long: `Install or upgrade the controller.
+
+Applies the controller's manifests by server-side apply and waits until it
+answers. Once more is an upgrade: what no flag says stays as it was installed.
+Needs the rights of a cluster administrator.`,
+		Example: indent(e, `
+%[1]s install --image example.com/grayscale-controller:v1
+%[1]s install --image example.com/grayscale-controller:v1 --dry-run -o yaml > grayscale.yaml`),
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("propagation-delay") {
+				o.Propagation = &o.propagation
+			}
+			if cmd.Flags().Changed("drain") {
+				o.Drain = &o.drain
+			}
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), e)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Image, "image", Image, "Image of the controller")
+	f.StringVar(&o.Namespace, "controller-namespace", manifests.Namespace, "Namespace for the controller; made if it is not there")
+	f.Int32Var(&o.Replicas, "replicas", 0, "Replicas of the controller (default 1)")
+	f.DurationVar(&o.propagation, "propagation-delay", 15*time.Second, "Time from the write of a route until every proxy has it; above istiod's PILOT_DEBOUNCE_MAX")
+	f.DurationVar(&o.drain, "drain", 30*time.Second, "Time from a version's last traffic until it is deleted")
+	f.StringVar(&o.VersionLabel, "version-label", "", "Pod label that tells versions apart, tried before version and app.kubernetes.io/version")
+	f.StringVarP(&o.output, "output", "o", "", "With --dry-run: yaml")
+	o.dryRun.addFlag(f)
+	addWaitFlags(f, &o.wait, &o.timeout, true, "Wait until the controller answers")
+	return cmd
+}
+
+func (o *installOptions) validate() error {
+	switch {
+	case o.output != "" && o.output != "yaml":
+		return usage("--output %q: install prints yaml only", o.output)
+	case o.output != "" && o.dryRun == "":
+		return usage("--output goes with --dry-run: an installation prints what it does")
+	case o.propagation < 0 || o.drain < 0:
+		return usage("--propagation-delay and --drain are times from 0 on")
+	case o.Replicas < 0:
+		return usage("--replicas %d is no number of replicas; write 1 or more", o.Replicas)
+	}
+	return o.dryRun.validate()
+}
+
+func (o *installOptions) run(ctx context.Context, e *Env) error {
+	if err := o.keepInstalled(ctx, e); err != nil {
+		return err
+	}
+	if o.Image == "" {
+		return usage("--image is missing: this build of the plugin knows no image of the controller; write the one that you have pushed")
+	}
+	objects, err := manifests.Build(o.Options)
+	if err != nil {
+		return err
+	}
+	if o.output == "yaml" {
+		text, err := toYAML(objects)
+		if err != nil {
+			return err
+		}
+		return e.Print("%s", text[:len(text)-1])
+	}
+	for _, u := range objects {
+		if err := o.apply(ctx, e, u); err != nil {
+			return err
+		}
+	}
+	if o.dryRun != "" || !o.wait {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	if err := e.waitForController(ctx, o.Namespace); err != nil {
+		return err
+	}
+	e.Say("The controller is ready. Next: %s services", e.Called)
+	return nil
+}
+
+// keepInstalled fills what no flag said with what the cluster has, so that an
+// upgrade loses no setting. --dry-run=client asks no cluster.
+func (o *installOptions) keepInstalled(ctx context.Context, e *Env) error {
+	if o.dryRun == dryRunClient {
+		return nil
+	}
+	c, err := e.Client()
+	if err != nil {
+		return err
+	}
+	deployment := newObject("apps/v1", "Deployment")
+	err = c.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: manifests.Controller}, deployment)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading Deployment %s/%s: %w", o.Namespace, manifests.Controller, err)
+	}
+	had := manifests.Installed(deployment)
+	if o.Image == "" {
+		o.Image = had.Image
+	}
+	if o.Replicas == 0 {
+		o.Replicas = had.Replicas
+	}
+	if o.Propagation == nil {
+		o.Propagation = had.Propagation
+	}
+	if o.Drain == nil {
+		o.Drain = had.Drain
+	}
+	if o.VersionLabel == "" {
+		o.VersionLabel = had.VersionLabel
+	}
+	return nil
+}
+
+// apply writes one object and says what became of it.
+func (o *installOptions) apply(ctx context.Context, e *Env, u *unstructured.Unstructured) error {
+	if o.dryRun == dryRunClient {
+		return e.Print("%s installed (client dry run)", named(u))
+	}
+	c, err := e.Client()
+	if err != nil {
+		return err
+	}
+	before := newObject(u.GetAPIVersion(), u.GetKind())
+	err = c.Get(ctx, client.ObjectKeyFromObject(u), before)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("reading %s: %w", named(u), err)
+	}
+	existed := err == nil
+	options := []client.ApplyOption{client.FieldOwner(FieldManager), client.ForceOwnership}
+	if o.dryRun == dryRunServer {
+		options = append(options, client.DryRunAll)
+	}
+	after := u.DeepCopy()
+	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(after), options...); err != nil {
+		if o.dryRun == dryRunServer && apierrors.IsNotFound(err) {
+			return fmt.Errorf("applying %s: a server dry run needs namespace %s to be there (--dry-run=client does not): %w", named(u), o.Namespace, err)
+		}
+		return fmt.Errorf("applying %s: %w", named(u), err)
+	}
+	done := "configured"
+	switch {
+	case !existed:
+		done = "created"
+	case before.GetResourceVersion() == after.GetResourceVersion():
+		done = "unchanged"
+	}
+	if o.dryRun == dryRunServer {
+		done += " (server dry run)"
+	}
+	return e.Print("%s %s", named(u), done)
+}

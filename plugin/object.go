@@ -1,0 +1,61 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+)
+
+func newObject(apiVersion, kind string) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{}
+	u.SetAPIVersion(apiVersion)
+	u.SetKind(kind)
+	return u
+}
+
+// list reads all objects of a kind.
+func list(ctx context.Context, c client.Reader, apiVersion, kind string, options ...client.ListOption) ([]*unstructured.Unstructured, error) {
+	var all unstructured.UnstructuredList
+	all.SetAPIVersion(apiVersion)
+	all.SetKind(kind + "List")
+	if err := c.List(ctx, &all, options...); err != nil {
+		return nil, fmt.Errorf("listing %ss: %w", kind, err)
+	}
+	out := make([]*unstructured.Unstructured, len(all.Items))
+	for n := range all.Items {
+		out[n] = &all.Items[n]
+	}
+	return out, nil
+}
+
+// named is an object as kubectl names it: "deployment.apps/reviews".
+func named(u *unstructured.Unstructured) string {
+	kind := strings.ToLower(u.GetKind())
+	if group := u.GroupVersionKind().Group; group != "" {
+		kind += "." + group
+	}
+	return kind + "/" + u.GetName()
+}
+
+// toYAML is a stream of documents, without what only the API server writes
+// about its own work.
+func toYAML(objects []*unstructured.Unstructured) (string, error) {
+	var b strings.Builder
+	for n, u := range objects {
+		if n > 0 {
+			b.WriteString("---\n")
+		}
+		u = u.DeepCopy()
+		u.SetManagedFields(nil)
+		content, err := yaml.Marshal(u.Object)
+		if err != nil {
+			return "", fmt.Errorf("writing %s: %w", named(u), err)
+		}
+		b.Write(content)
+	}
+	return b.String(), nil
+}
