@@ -73,3 +73,16 @@ func (v view) wanted(asked intent.Weight) *unstructured.Unstructured {
 	}
 	return nil
 }
+
+// Subsets says what the user's subsets mean for the release that holds the
+// Service; nil when none does.
+func Subsets(s Snapshot) route.Subsets {
+	if s.Service == nil {
+		return nil
+	}
+	claim, err := release.Claim(s.Service.GetAnnotations(), s.Service.GetUID())
+	if err != nil || claim == nil {
+		return nil
+	}
+	return look(s, claim, time.Time{}).rules.Subsets
+}

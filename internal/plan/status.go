@@ -81,7 +81,7 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 
 	bad, why, message := v.degraded(s, p)
 	s.SetCondition(release.Degraded, bad, why, message, v.now)
-	changed := v.original != nil && release.WorkloadOf(v.original).TemplateHash != s.Original.Template
+	changed := v.intent != nil && release.WorkloadOf(v.original).TemplateHash != s.Original.Template
 	if changed || s.Condition(release.OriginalChanged) != nil {
 		why, message := release.ReasonTemplateChanged, "the original's pod template is not the one that was cloned"
 		if !changed {

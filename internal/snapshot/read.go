@@ -34,6 +34,15 @@ func Read(ctx context.Context, r client.Reader, service types.NamespacedName, se
 
 // Read reads all that a plan for the Service is made from.
 func (src Source) Read(ctx context.Context, key types.NamespacedName, settings plan.Settings) (plan.Snapshot, error) {
+	s, err := src.base(ctx, key, settings)
+	if err != nil || s.Service == nil {
+		return s, err
+	}
+	return s, src.release(ctx, &s)
+}
+
+// base reads what routes and rules are made from.
+func (src Source) base(ctx context.Context, key types.NamespacedName, settings plan.Settings) (plan.Snapshot, error) {
 	s := plan.Snapshot{Key: key, Settings: settings}
 	service := Object(Services)
 	switch err := src.Reader.Get(ctx, key, service); {
@@ -43,16 +52,12 @@ func (src Source) Read(ctx context.Context, key types.NamespacedName, settings p
 	default:
 		s.Service = service
 	}
-	err := src.all(
+	return s, src.all(
 		src.into(ctx, &s.Services, Services, client.InNamespace(key.Namespace)),
 		src.into(ctx, &s.Deployments, Deployments, client.InNamespace(key.Namespace)),
 		func() (err error) { s.VirtualServices, err = src.virtualServices(ctx, key); return },
 		func() (err error) { s.DestinationRules, err = src.destinationRules(ctx, key); return },
 	)
-	if err != nil || s.Service == nil {
-		return s, err
-	}
-	return s, src.release(ctx, &s)
 }
 
 // release reads what only a running or starting release needs.

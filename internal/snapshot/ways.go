@@ -20,7 +20,9 @@ func (src Source) ways(ctx context.Context, s *plan.Snapshot) error {
 		kind  schema.GroupVersionKind
 		leads func(*unstructured.Unstructured) bool
 	}{
-		{Ingresses, func(u *unstructured.Unstructured) bool { return namesService(u.Object["spec"], "service", service.Name) }},
+		{Ingresses, func(u *unstructured.Unstructured) bool {
+			return namesService(u.Object["spec"], "service", service.Name)
+		}},
 		{HTTPRoutes, func(u *unstructured.Unstructured) bool { return backend(u, service.Name) }},
 		{ServiceEntries, func(u *unstructured.Unstructured) bool { return picks(u, s, service) }},
 	} {

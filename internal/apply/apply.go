@@ -1,0 +1,177 @@
+// Package apply writes a plan, in its order, and stops at the first write that
+// fails: what follows could rest on it. The next pass plans anew.
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+)
+
+// FieldOwner is the controller's name in managedFields.
+const FieldOwner = client.FieldOwner("grayscale-controller")
+
+// Plan writes the changes and then the Service's annotations. With a dry-run
+// client (client.NewDryRunClient) nothing is kept.
+func Plan(ctx context.Context, c client.Client, p plan.Plan, service *unstructured.Unstructured) error {
+	for _, change := range p.Changes {
+		if err := write(ctx, c, change); err != nil {
+			return fmt.Errorf("%s: %w", describe(change), err)
+		}
+	}
+	if len(p.Annotations) == 0 {
+		return nil
+	}
+	if err := annotate(ctx, c, service, p.Annotations); err != nil {
+		return fmt.Errorf("writing the status of Service %s: %w", client.ObjectKeyFromObject(service), err)
+	}
+	return nil
+}
+
+var verbs = map[plan.Action]string{
+	plan.Create: "creating", plan.Update: "updating", plan.Delete: "deleting",
+	plan.Scale: "scaling", plan.Forget: "taking the intent from",
+}
+
+// describe names the write as an error does: "updating VirtualService shop/reviews".
+func describe(change plan.Change) string {
+	o := Target(change)
+	return fmt.Sprintf("%s %s %s", verbs[change.Action], o.GetKind(), client.ObjectKeyFromObject(o))
+}
+
+// Target is the object that a change is about.
+func Target(change plan.Change) *unstructured.Unstructured {
+	if change.Object != nil {
+		return change.Object
+	}
+	return change.Before
+}
+
+func write(ctx context.Context, c client.Client, change plan.Change) error {
+	switch change.Action {
+	case plan.Create:
+		return c.Create(ctx, change.Object.DeepCopy(), FieldOwner)
+	case plan.Update:
+		return update(ctx, c, change)
+	case plan.Delete:
+		return remove(ctx, c, change.Before)
+	case plan.Scale:
+		return scale(ctx, c, change.Object)
+	case plan.Forget:
+		return forget(ctx, c, change)
+	}
+	return fmt.Errorf("unknown action %q", change.Action)
+}
+
+// update carries the resourceVersion of what was read: whoever wrote since
+// then wins, and we plan anew.
+func update(ctx context.Context, c client.Client, change plan.Change) error {
+	after := change.Object.DeepCopy()
+	if err := c.Update(ctx, after, FieldOwner); err != nil {
+		return err
+	}
+	if !change.Release {
+		return nil
+	}
+	return disown(ctx, c, after)
+}
+
+// disown drops our entry from managedFields. Once an object is the user's own
+// again, their next server-side apply must not conflict with us.
+// https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership
+func disown(ctx context.Context, c client.Client, u *unstructured.Unstructured) error {
+	var others []metav1.ManagedFieldsEntry
+	for _, entry := range u.GetManagedFields() {
+		if entry.Manager != string(FieldOwner) {
+			others = append(others, entry)
+		}
+	}
+	if len(others) == len(u.GetManagedFields()) {
+		return nil
+	}
+	if len(others) == 0 {
+		others = []metav1.ManagedFieldsEntry{{}} // the API's way to say: nobody
+	}
+	u.SetManagedFields(others)
+	return c.Update(ctx, u, FieldOwner)
+}
+
+// remove deletes exactly what was read. A Deployment stays until its pods are
+// gone, so that "gone" means gone.
+func remove(ctx context.Context, c client.Client, u *unstructured.Unstructured) error {
+	uid, version := u.GetUID(), u.GetResourceVersion()
+	err := c.Delete(ctx, u.DeepCopy(),
+		client.Preconditions{UID: &uid, ResourceVersion: &version},
+		client.PropagationPolicy(metav1.DeletePropagationForeground))
+	return client.IgnoreNotFound(err)
+}
+
+// scale goes by the subresource: it needs no right over the rest, and passes no
+// webhook for Deployments.
+func scale(ctx context.Context, c client.Client, u *unstructured.Unstructured) error {
+	replicas, _, err := unstructured.NestedInt64(u.Object, "spec", "replicas")
+	if err != nil {
+		return err
+	}
+	patch := []byte(fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas))
+	return c.SubResource("scale").Patch(ctx, u.DeepCopy(), client.RawPatch(types.MergePatchType, patch), FieldOwner)
+}
+
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+// forget removes each annotation only if it still has the value that was acted
+// on: an intent that was written since then is another one.
+func forget(ctx context.Context, c client.Client, change plan.Change) error {
+	var ops []operation
+	after := change.Object.GetAnnotations()
+	for key, value := range change.Before.GetAnnotations() {
+		if _, stays := after[key]; !stays {
+			path := "/metadata/annotations/" + escape(key)
+			ops = append(ops, operation{"test", path, value}, operation{Op: "remove", Path: path})
+		}
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	patch, err := json.Marshal(ops)
+	if err != nil {
+		return err
+	}
+	opts := []client.PatchOption{FieldOwner}
+	if change.Before.GetKind() == "ReplicaSet" {
+		// There is no cache of these, and the client would start one to watch for
+		// the write.
+		opts = append(opts, client.DisableReadYourWritesConsistency)
+	}
+	return client.IgnoreNotFound(c.Patch(ctx, change.Before.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), opts...))
+}
+
+// annotate patches nothing but annotations, by the resourceVersion that was
+// read: that is what makes the status a claim.
+func annotate(ctx context.Context, c client.Client, service *unstructured.Unstructured, annotations map[string]*string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"resourceVersion": service.GetResourceVersion(), "annotations": annotations,
+	}})
+	if err != nil {
+		return err
+	}
+	return c.Patch(ctx, service.DeepCopy(), client.RawPatch(types.MergePatchType, patch), FieldOwner)
+}
+
+// IsRace says whether an error only means that somebody wrote first, so that
+// the next pass will do.
+func IsRace(err error) bool {
+	return errors.IsConflict(err) || errors.IsAlreadyExists(err) || errors.IsNotFound(err)
+}

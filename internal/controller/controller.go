@@ -1,0 +1,118 @@
+// Package controller is the reconciler: a thin loop of snapshot, plan and apply
+// around the pure rooms. One queue holds the Services to look at.
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/apply"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+)
+
+// Reconciler brings the releases of Services on, one pass a call.
+type Reconciler struct {
+	Client   client.Client
+	Source   snapshot.Source
+	Recorder events.EventRecorder
+	Settings plan.Settings
+	Now      func() time.Time
+}
+
+// passLimit ends a pass that the API server leaves hanging.
+const passLimit = 30 * time.Second
+
+// Reconcile makes one pass for the Service that the request names.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, passLimit)
+	defer cancel()
+	s, err := r.Source.Read(ctx, req.NamespacedName, r.Settings)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	p := plan.Make(s, r.Now())
+	if (s.Service == nil || p.Status == nil) && !p.Idle() {
+		// Nobody holds this Service as far as the caches know, and something is to
+		// be written all the same: only a live read can tell that it is so.
+		if stale, err := r.stale(ctx, s.Service, req); stale || err != nil {
+			return ctrl.Result{RequeueAfter: time.Second}, err
+		}
+	}
+	r.tell(ctx, s, p)
+	if err := apply.Plan(ctx, r.Client, p, s.Service); err != nil {
+		if apply.IsRace(err) {
+			log.FromContext(ctx).V(1).Info("somebody wrote first", "error", err.Error())
+			return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
+		}
+		return ctrl.Result{}, err
+	}
+	measure(req.NamespacedName, p)
+	if !p.Idle() {
+		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // what comes next needs no event
+	}
+	return ctrl.Result{RequeueAfter: p.After}, nil
+}
+
+// stale says whether the API server holds another Service than the cache.
+func (r *Reconciler) stale(ctx context.Context, cached *unstructured.Unstructured, req ctrl.Request) (bool, error) {
+	live := snapshot.Object(snapshot.Services)
+	err := r.Source.Live.Get(ctx, req.NamespacedName, live)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("reading Service %s: %w", req.NamespacedName, err)
+	}
+	if cached == nil {
+		return err == nil, nil
+	}
+	return err != nil || live.GetResourceVersion() != cached.GetResourceVersion(), nil
+}
+
+// tell logs what is about to be written, and emits the events.
+func (r *Reconciler) tell(ctx context.Context, s plan.Snapshot, p plan.Plan) {
+	logger := log.FromContext(ctx)
+	if p.Status != nil {
+		logger = logger.WithValues("task", p.Status.Task, "phase", p.Status.Phase)
+	}
+	for _, c := range p.Changes {
+		o := apply.Target(c)
+		logger.Info(c.Why, "action", c.Action, "kind", o.GetKind(), "object", client.ObjectKeyFromObject(o).String())
+	}
+	for key := range p.Annotations {
+		logger.Info("writes the status", "annotation", key)
+	}
+	for _, why := range p.Refused {
+		logger.Info("refused", "why", why)
+	}
+	for _, e := range p.Events {
+		r.emit(logger, s, e)
+	}
+}
+
+func (r *Reconciler) emit(logger logr.Logger, s plan.Snapshot, e plan.Event) {
+	kind := corev1.EventTypeNormal
+	if e.Warning {
+		kind = corev1.EventTypeWarning
+		logger.Info("warns", "reason", e.Reason, "message", e.Message)
+	}
+	var related *unstructured.Unstructured
+	if s.Service != nil && e.On.GetUID() != s.Service.GetUID() {
+		related = s.Service
+	}
+	if related == nil {
+		r.Recorder.Eventf(e.On, nil, kind, e.Reason, "Release", "%s", e.Message)
+		return
+	}
+	r.Recorder.Eventf(e.On, related, kind, e.Reason, "Release", "%s", e.Message)
+}
+
+var _ reconcile.Reconciler = (*Reconciler)(nil)
