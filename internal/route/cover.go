@@ -32,7 +32,7 @@ func uncovered(in RulesInput, sites []site) intent.Faults {
 		Kind: intent.Conflict, At: ruleName(rule),
 		Value: strings.Join(texts(list(spec(rule), "exportTo")), ", "),
 		Why:   "is an exportTo that keeps the rule from callers in " + missing.String() + ", who would not see the subsets of a release",
-		Right: "export the rule to them, or give the VirtualServices of " + Host(in.Service) + " the same exportTo",
+		Right: "export the rule to all who may call " + Host(in.Service),
 	}}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -45,7 +46,7 @@ func usedSubsets(in RulesInput) map[string]string {
 		}
 	}
 	if _, ok := used[""]; !ok && needsOwn(in) {
-		used[""] = "Service " + in.Service.String()
+		used[""] = serviceName(in.Service)
 	}
 	return used
 }
@@ -137,16 +138,19 @@ func selectsGrayscale(v release.Versions, name string, selector map[string]strin
 func ambiguous(in RulesInput, name, where string) intent.Fault {
 	v := in.Versions
 	versions := strings.Join(append([]string{v.Original}, v.Others...), ", ")
-	what := "has no subset"
-	if name != "" {
-		what = "names a subset without the label " + v.Label
-	}
-	if strings.HasPrefix(where, "Service ") {
-		what = "has no VirtualService in the mesh that says which version its callers get"
+	what := "has no subset, and Service " + in.Service.String()
+	switch {
+	case where == serviceName(in.Service):
+		what = "has no VirtualService in the mesh that says which version its callers get, and"
+	case name != "":
+		what = "is a subset without the label " + v.Label + ", and Service " + in.Service.String()
 	}
 	return intent.Fault{
 		Kind: intent.Forbidden, At: where, Value: name,
-		Why:   what + ", and Service " + in.Service.String() + " has the versions " + versions + " (label " + v.Label + ")",
+		Why:   what + " has the versions " + versions + " (label " + v.Label + ")",
 		Right: "send requests for " + Host(in.Service) + " to the subset of one version",
 	}
 }
+
+// serviceName is how messages name a Service.
+func serviceName(service types.NamespacedName) string { return "Service " + service.String() }

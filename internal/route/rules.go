@@ -65,9 +65,10 @@ func Rules(in RulesInput) (RulesResult, intent.Faults) {
 	result := RulesResult{}
 	result.StrictWhy = strictWhy(in.Versions, sites, meanings)
 	result.Strict = result.StrictWhy != ""
-	named := nameSubsets(in.Versions, sites, meanings, result.Strict)
-	result.Subsets = named.subsets()
-	result.Want = named.rules(in.Service, sites)
+	places := place(in, sites)
+	named := nameSubsets(in.Versions, sites, meanings, result.Strict, standing(places))
+	result.Subsets = named.targets
+	result.Want = named.rules(in.Service, places)
 	faults = append(faults, taken(in, result.Want)...)
 	return result, faults
 }

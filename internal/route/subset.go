@@ -4,9 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
@@ -25,42 +22,73 @@ type naming struct {
 	targets Subsets
 }
 
-func (n naming) subsets() Subsets { return n.targets }
-
-// nameSubsets gives each distinct content a name: the first one the plain name,
-// further ones a hash of the user's subset that they first stand for, which does
-// not change when the user edits that subset.
-func nameSubsets(v release.Versions, sites []site, meanings []meaning, strict bool) naming {
+// nameSubsets gives each distinct content a name. One that stands already, in
+// before, keeps its name, so that nothing changes under routes that name it; else
+// the first one has the plain name, and further ones a hash of the user's subset
+// that they first stand for, which stays when the user edits that subset.
+func nameSubsets(v release.Versions, sites []site, meanings []meaning, strict bool, before map[string]ourSubset) naming {
 	n := naming{targets: Subsets{}}
-	if len(meanings) == 0 {
+	named := meanings
+	if len(named) == 0 {
 		// No route of the user's leads to the original now; one may later.
-		n.add(SubsetOriginal, "", originalSubset(v, meaning{policies: make([]map[string]any, len(sites))}))
-		n.add(SubsetVersion, "", versionSubset(v, sites, meaning{policies: make([]map[string]any, len(sites))}, strict))
+		named = []meaning{{policies: make([]map[string]any, len(sites))}}
 	}
-	for _, m := range meanings {
+	for _, m := range named {
+		n.keep(SubsetOriginal, originalSubset(v, m), before)
+		n.keep(SubsetVersion, versionSubset(v, sites, m, strict), before)
+	}
+	for _, m := range named {
 		n.targets[m.name] = Target{
 			Original: n.add(SubsetOriginal, m.name, originalSubset(v, m)),
 			Version:  n.add(SubsetVersion, m.name, versionSubset(v, sites, m, strict)),
 			Pinned:   m.pinned,
 		}
 	}
+	if len(meanings) == 0 {
+		n.targets = Subsets{}
+	}
 	return n
+}
+
+// keep takes over the name under which the content stands already.
+func (n *naming) keep(base string, content ourSubset, before map[string]ourSubset) {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if isOrHashed(name, base) && before[name].same(content) && n.find(base, content) == "" {
+			content.name = name
+			n.ours = append(n.ours, content)
+		}
+	}
 }
 
 // add gives the name of the subset with that content, a new one if there is none.
 func (n *naming) add(base, user string, content ourSubset) string {
+	if name := n.find(base, content); name != "" {
+		return name
+	}
 	content.name = base
-	for _, have := range n.ours {
-		if !isOrHashed(have.name, base) {
-			continue
-		}
-		if maps.Equal(have.labels, content.labels) && canonical(have.policies) == canonical(content.policies) {
-			return have.name
-		}
-		content.name = hashed(base, user)
+	for n.has(content.name) {
+		content.name = hashed(base, user, content.name)
 	}
 	n.ours = append(n.ours, content)
 	return content.name
+}
+
+// find names the subset with that content.
+func (n *naming) find(base string, content ourSubset) string {
+	for _, have := range n.ours {
+		if isOrHashed(have.name, base) && have.same(content) {
+			return have.name
+		}
+	}
+	return ""
+}
+
+func (n *naming) has(name string) bool {
+	return slices.ContainsFunc(n.ours, func(s ourSubset) bool { return s.name == name })
+}
+
+func (s ourSubset) same(other ourSubset) bool {
+	return maps.Equal(s.labels, other.labels) && canonical(s.policies) == canonical(other.policies)
 }
 
 // originalSubset selects what the user's subset selects, of the original version,
@@ -81,63 +109,5 @@ func versionSubset(v release.Versions, sites []site, m meaning, strict bool) our
 	for i, s := range sites {
 		out.policies[i] = versionPolicy(v, s.policy(), m.policies[i])
 	}
-	return out
-}
-
-// rules are the DestinationRules for the sites.
-func (n naming) rules(service types.NamespacedName, sites []site) []*unstructured.Unstructured {
-	var out []*unstructured.Unstructured
-	namedHome := false
-	for i, s := range sites {
-		name := ourName(service)
-		if s.namespace != service.Namespace || namedHome {
-			name = hashed(name, service.Namespace, s.key())
-		}
-		namedHome = namedHome || s.namespace == service.Namespace
-		out = append(out, &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": apiVersion,
-			"kind":       kindDestinationRule,
-			"metadata":   ourMetadata(service, s.namespace, name),
-			"spec":       n.ruleSpec(service, s, i),
-		}})
-	}
-	slices.SortFunc(out, func(a, b *unstructured.Unstructured) int {
-		return compareServices(
-			types.NamespacedName{Namespace: a.GetNamespace(), Name: a.GetName()},
-			types.NamespacedName{Namespace: b.GetNamespace(), Name: b.GetName()})
-	})
-	return out
-}
-
-// ruleSpec is the spec of our rule at a site. Beside the user's it has no
-// top-level policy, so that it inherits theirs however they edit it.
-func (n naming) ruleSpec(service types.NamespacedName, s site, index int) map[string]any {
-	out := map[string]any{"host": Host(service)}
-	if s.exportTo != nil {
-		out["exportTo"] = copied(s.exportTo)
-	}
-	if s.selector != nil {
-		out["workloadSelector"] = copied(s.selector)
-	}
-	var subsets []any
-	if s.carried {
-		if policy := s.policy(); policy != nil {
-			out["trafficPolicy"] = copied(policy)
-		}
-		for _, subset := range s.subsets() {
-			subsets = append(subsets, copied(subset))
-		}
-	}
-	for _, ours := range n.ours {
-		subset := map[string]any{"name": ours.name}
-		if len(ours.labels) > 0 {
-			subset["labels"] = anyMap(ours.labels)
-		}
-		if policy := ours.policies[index]; policy != nil {
-			subset["trafficPolicy"] = copied(policy)
-		}
-		subsets = append(subsets, subset)
-	}
-	out["subsets"] = subsets
 	return out
 }

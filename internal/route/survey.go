@@ -3,6 +3,7 @@ package route
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -49,8 +50,8 @@ func only(rules []*unstructured.Unstructured, keep func(*unstructured.Unstructur
 	return out
 }
 
-// survey finds where rules of ours must stand, and the rules of the user's that
-// would hide ours from their callers.
+// survey finds where rules of ours must stand, and what of the user's rules keeps
+// ours from callers.
 func survey(in RulesInput) (sites []site, faults intent.Faults) {
 	byNamespace := match(in)
 	for namespace, f := range byNamespace {
@@ -59,14 +60,50 @@ func survey(in RulesInput) (sites []site, faults intent.Faults) {
 		}
 		more, hiding := farSites(in, namespace, f)
 		sites = append(sites, more...)
+		faults = append(faults, tangled(in, namespace, more)...)
 		if hiding != nil {
 			faults = append(faults, hides(hiding, in))
 		}
 	}
-	sites = append(sites, homeSites(in, byNamespace)...)
+	home := homeSites(in, byNamespace)
+	sites = append(sites, home...)
+	faults = append(faults, tangled(in, in.Service.Namespace, home)...)
 	slices.SortFunc(sites, compareSites(in.Service.Namespace))
 	slices.SortFunc(faults, func(a, b intent.Fault) int { return cmp.Compare(a.At, b.At) })
 	return sites, faults
+}
+
+// tangled finds rules of one namespace for the host of which istiod, after
+// merging one of ours with its peer, would also keep ours alone, or none for
+// callers that a workloadSelector leaves out: in mergeDestinationRule the last
+// rule that was compared decides, whatever its exportTo.
+func tangled(in RulesInput, namespace string, sites []site) (faults intent.Faults) {
+	general, selected := plain(sites), len(plain(sites)) < len(sites)
+	if namespace == in.RootNamespace && namespace != in.Service.Namespace {
+		// The private ones are kept apart from the exported there.
+		general = slices.DeleteFunc(general, func(s site) bool { return len(s.users) > 0 && private(s.users[0]) })
+	}
+	for i, s := range general {
+		if len(s.users) == 0 {
+			continue
+		}
+		names := strings.Join(texts(s.exportTo), ", ")
+		switch {
+		case i > 0:
+			faults = append(faults, intent.Fault{
+				Kind: intent.Conflict, At: ruleName(s.users[0]), Value: names,
+				Why:   "is another exportTo than that of " + ruleName(general[0].users[0]) + ", so that istiod would not merge rules for " + Host(in.Service) + " reliably",
+				Right: "give the rules of namespace " + namespace + " for one host the same exportTo",
+			})
+		case selected && names == ".":
+			faults = append(faults, intent.Fault{
+				Kind: intent.Conflict, At: ruleName(s.users[0]), Value: names,
+				Why:   "is an exportTo with which istiod drops the rule beside one with a workloadSelector",
+				Right: "leave exportTo out",
+			})
+		}
+	}
+	return faults
 }
 
 // farSites are those in a namespace that is not the Service's; hiding is a rule
@@ -115,58 +152,6 @@ func match(in RulesInput) map[string]found {
 			continue
 		}
 		out[namespace] = f
-	}
-	return out
-}
-
-// homeSites are those in the Service's namespace. There is one for all callers,
-// unless the user's rule for the host is in the root namespace: then ours beside
-// it is enough, and one here would hide it.
-func homeSites(in RulesInput, rules map[string]found) []site {
-	home := rules[in.Service.Namespace]
-	here := sitesOf(home.best())
-	for i := range here {
-		here[i].carried = len(home.exact) == 0
-	}
-	if anyPlain(here) {
-		return here
-	}
-	// Nothing here counts for callers in general, so they look in the root
-	// namespace, which ours here would hide.
-	if fallback := plain(sitesOf(home.widest())); len(home.exact) > 0 && len(fallback) > 0 {
-		return append(here, carry(fallback, in.Service.Namespace)...)
-	}
-	if in.RootNamespace == in.Service.Namespace {
-		return append(here, site{namespace: in.Service.Namespace})
-	}
-	above := rules[in.RootNamespace].only(func(rule *unstructured.Unstructured) bool { return !private(rule) })
-	exported := sitesOf(above.best())
-	switch {
-	case len(exported) == 0:
-		return append(here, site{namespace: in.Service.Namespace})
-	case len(above.exact) > 0 && len(here) == 0:
-		return nil
-	}
-	return append(here, carry(exported, in.Service.Namespace)...)
-}
-
-// carry makes sites in a namespace of ours out of those of rules that ours would
-// hide.
-func carry(hidden []site, namespace string) []site {
-	out := make([]site, 0, len(hidden))
-	for _, s := range hidden {
-		if s.namespace != namespace {
-			// "." meant the rule's own namespace.
-			s.exportTo = slices.Clone(s.exportTo)
-			for i, name := range s.exportTo {
-				if name == "." {
-					s.exportTo[i] = s.namespace
-				}
-			}
-			s.namespace = namespace
-		}
-		s.carried = true
-		out = append(out, s)
 	}
 	return out
 }
