@@ -110,7 +110,7 @@ func (r *runner) sync(ctx context.Context, pod *corev1.Pod) (time.Time, error) {
 		return time.Time{}, r.bind(ctx)
 	}
 	if r.containers == nil {
-		if err := r.start(ctx, pod); err != nil {
+		if err := r.start(pod); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -134,7 +134,7 @@ func (r *runner) bind(ctx context.Context) error {
 	return nil
 }
 
-func (r *runner) start(ctx context.Context, pod *corev1.Pod) error {
+func (r *runner) start(pod *corev1.Pod) error {
 	ip, err := r.node.addresses.take()
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func (r *runner) start(ctx context.Context, pod *corev1.Pod) error {
 		spec := &pod.Spec.Containers[i]
 		var c container
 		if name, _ := splitImage(spec.Image); name == ControllerImage {
-			c = r.startProcess(ctx, pod, spec)
+			c = r.startProcess(pod, spec)
 		} else if c, err = r.startSimulated(pod, spec); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/namespace"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/rootfs"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/supervisor"
 )
 
@@ -21,6 +22,9 @@ func main() {
 			namespace.Init()
 		case namespace.SupervisorCommand:
 			os.Exit(supervisor.Main())
+		case rootfs.Command:
+			_, _ = fmt.Fprintln(os.Stderr, "testbed:", rootfs.Exec(os.Args[2]))
+			os.Exit(1)
 		}
 	}
 	os.Exit(execute())
