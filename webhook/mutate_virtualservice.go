@@ -16,7 +16,7 @@ import (
 // back, in the same write, the policy that the old object held.
 type mutateVirtualService struct {
 	decoder admission.Decoder
-	mesh    Mesh
+	mesh    mesh
 }
 
 // Handle answers one request. What it can't put back it lets through, with a
@@ -29,7 +29,7 @@ func (h *mutateVirtualService) Handle(ctx context.Context, req admission.Request
 	if was == nil {
 		return admission.Allowed("")
 	}
-	splits, err := h.mesh.Splits(ctx, was)
+	splits, err := h.mesh.splits(ctx, was)
 	if err != nil {
 		return letThrough(ctx, req, err)
 	}

@@ -4,18 +4,13 @@
 package webhook
 
 import (
-	"context"
 	"errors"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
 
 // The paths that are served, as the webhook configurations name them.
@@ -24,14 +19,6 @@ const (
 	PathValidateDeployment   = "/validate-deployment"
 	PathMutateVirtualService = "/mutate-virtualservice"
 )
-
-// Mesh is what only the mesh can say about a Service's release.
-type Mesh interface {
-	// Refusals says all that stands in the way of a release that would start.
-	Refusals(ctx context.Context, spec release.Spec) (intent.Faults, error)
-	// Splits gives the splits of a VirtualService's live routes.
-	Splits(ctx context.Context, vs *unstructured.Unstructured) ([]route.Split, error)
-}
 
 // Options are what the webhooks work with.
 type Options struct {
@@ -44,21 +31,21 @@ type Options struct {
 	Live client.Reader
 	// Cached is for the routes, which are put back within a second or not at all.
 	Cached client.Reader
-	Mesh   Mesh
 }
 
 // Register serves the webhooks on the manager's webhook server.
 func Register(mgr manager.Manager, o Options) error {
-	if o.Controller == "" || o.Live == nil || o.Cached == nil || o.Mesh == nil {
-		return errors.New("registering webhooks: Controller, Live, Cached and Mesh are needed")
+	if o.Controller == "" || o.Live == nil || o.Cached == nil {
+		return errors.New("registering webhooks: Controller, Live and Cached are needed")
 	}
 	read := reader{live: o.Live, versionLabel: o.Settings.VersionLabel}
+	mesh := mesh{live: o.Live, cached: o.Cached, settings: o.Settings}
 	decoder := admission.NewDecoder(mgr.GetScheme())
 	server := mgr.GetWebhookServer()
 	for path, handler := range map[string]admission.Handler{
 		PathMutateDeployment:     &mutateDeployment{read: read, decoder: decoder, controller: o.Controller},
-		PathValidateDeployment:   &validateDeployment{read: read, decoder: decoder, controller: o.Controller, mesh: o.Mesh},
-		PathMutateVirtualService: &mutateVirtualService{decoder: decoder, mesh: o.Mesh},
+		PathValidateDeployment:   &validateDeployment{read: read, decoder: decoder, controller: o.Controller, mesh: mesh},
+		PathMutateVirtualService: &mutateVirtualService{decoder: decoder, mesh: mesh},
 	} {
 		server.Register(path, &admission.Webhook{Handler: handler})
 	}

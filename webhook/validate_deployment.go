@@ -16,7 +16,7 @@ type validateDeployment struct {
 	read       reader
 	decoder    admission.Decoder
 	controller string
-	mesh       Mesh
+	mesh       mesh
 }
 
 // Handle answers one request. An error means that nothing could be decided,
@@ -60,7 +60,7 @@ func (h *validateDeployment) judgeIntent(ctx context.Context, w decide.Write) (d
 	if spec == nil {
 		return verdict, nil
 	}
-	refusals, err := h.mesh.Refusals(ctx, *spec)
+	refusals, err := h.mesh.refusals(ctx, w.After, *spec)
 	if err != nil {
 		return verdict, err
 	}

@@ -109,7 +109,7 @@ func starts(v Verdict, i intent.Intent, original release.Workload, world release
 		v.warn(fmt.Sprintf("release %s of %s is cancelled first, then %s starts", mine.Status.Task, deployment(original), i.Release))
 	}
 	spec, faults := release.Resolve(i, original, world)
-	v.refuse(unsaid(faults, v.Faults)...)
+	v.refuse(unsaid(i, faults, v.Faults)...)
 	v.refuse(held(i, original, spec, claims)...)
 	v.Add(size(i, original.Replicas))
 	if spec.Service.Name == "" || spec.Versions.Label == "" {
@@ -118,11 +118,16 @@ func starts(v Verdict, i intent.Intent, original release.Workload, world release
 	return v, &spec
 }
 
-// unsaid leaves out faults at keys that have one already: a bad value has bad
-// consequences, and those need no sentence of their own.
-func unsaid(faults, said intent.Faults) intent.Faults {
+// unsaid leaves out faults at keys that have one already, and of a name that is
+// made from a bad version: a bad value has bad consequences, and those need no
+// sentence of their own.
+func unsaid(i intent.Intent, faults, said intent.Faults) intent.Faults {
+	at := func(key string, list intent.Faults) bool {
+		return slices.ContainsFunc(list, func(f intent.Fault) bool { return f.At == key })
+	}
+	badVersion := at(intent.KeyVersion, faults) || at(intent.KeyVersion, said)
 	return slices.DeleteFunc(slices.Clone(faults), func(f intent.Fault) bool {
-		return slices.ContainsFunc(said, func(s intent.Fault) bool { return s.At == f.At })
+		return at(f.At, said) || f.At == intent.KeyName && i.Name == "" && badVersion
 	})
 }
 

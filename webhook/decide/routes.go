@@ -28,18 +28,11 @@ func PutBack(after *unstructured.Unstructured, splits []route.Split) (*Operation
 	if err != nil {
 		return nil, err
 	}
-	want, any, err := routes(right)
-	switch {
-	case err != nil:
-		return nil, err
-	case was && !any:
-		return &Operation{Op: "remove", Path: "/spec/http"}, nil
-	case !any || equality.Semantic.DeepEqual(is, want):
-		return nil, nil
-	case was:
-		return &Operation{Op: "replace", Path: "/spec/http", Value: want}, nil
+	want, _, err := routes(right)
+	if err != nil || !was || equality.Semantic.DeepEqual(is, want) {
+		return nil, err // without a list there is nothing to copy
 	}
-	return &Operation{Op: "add", Path: "/spec/http", Value: want}, nil
+	return &Operation{Op: "replace", Path: "/spec/http", Value: want}, nil
 }
 
 func routes(vs *unstructured.Unstructured) (list any, ok bool, err error) {

@@ -1,0 +1,178 @@
+package decide_test
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/webhook/decide"
+)
+
+func TestIntent(t *testing.T) {
+	free := []release.Service{service(t, "reviews", nil)}
+	held := []release.Service{service(t, "reviews", running())}
+	foreign := []release.Service{service(t, "reviews", running(func(s *release.Status) {
+		s.Task, s.Original.Name, s.Original.UID = "other-task", "reviews-v0", "uid-reviews-v0"
+	}))}
+	cancelling := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Cancelling }))}
+	ended := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Finished }))}
+	broken := service(t, "reviews", nil)
+	broken.Annotations[intent.AnnotationStatus] = `{"schema": 7}`
+
+	cases := []struct {
+		name          string
+		before, after map[string]string // before nil: created
+		services      []release.Service
+		more          []*unstructured.Unstructured
+		faults        []string
+		warnings      []string
+		starts        bool
+	}{
+		{name: "a good one starts", before: keys(), after: good(), services: free, starts: true},
+		{name: "created with one", after: good(), services: free, starts: true},
+		{name: "an ended release holds nothing", before: keys(), after: good(), services: ended, starts: true},
+		{
+			name: "all faults at once", before: keys(), services: free, starts: true,
+			after:  keys("release=abc", "image=1.0", "weight=101", "wait=yes", "version=v1", "finish=replace", "replicas=0"),
+			faults: []string{`/wait: "yes" is not a key`, `/release: "abc" is not a task name`, `/replicas: "0"`, `/weight: "101"`, `/image: "1.0" is the image that runs`, `/version: "v1" is the version of the original`},
+		},
+		{name: "no service", before: keys(), after: good(), faults: []string{"no Service selects the pods"}},
+		{
+			name: "two services", before: keys(), after: good(), services: append(free, service(t, "ratings", nil)),
+			faults: []string{"write one of ratings, reviews"},
+		},
+		{
+			name: "a bad version says no more than that", before: keys(), after: keys("release=reviews-v2", "image=2.0", "version=-v2", "finish=replace", "name=good"), services: free,
+			faults: []string{`/version: "-v2" is not a label value`}, starts: true,
+		},
+		{
+			name: "a version with underscores", before: keys(), after: keys("release=reviews-v2", "image=2.0", "version=1.2.0_rc1", "finish=replace"),
+			services: free, starts: true,
+		},
+		{
+			name: "keys without a release", before: keys(), after: keys("weight=10"), services: free,
+			warnings: []string{"has no annotation grayscale.dev/release"},
+		},
+		{name: "bad keys without a release", before: keys(), after: keys("weight=x"), services: free, faults: []string{`/weight: "x"`}, warnings: []string{"start nothing"}},
+		{name: "nothing of ours changed", before: keys("release=x"), after: keys("release=x"), services: free},
+		{name: "only by changed", before: good("by=joe"), after: good("by=jane"), services: free},
+		{
+			name: "held by another", before: keys(), after: good(), services: foreign, starts: true,
+			faults: []string{"Service shop/reviews is held by release other-task of Deployment reviews-v0 in namespace shop"},
+		},
+		{
+			name: "held by nobody knows whom", before: keys(), after: good(), services: []release.Service{broken}, starts: true,
+			faults: []string{"schema 7"},
+		},
+		{
+			name: "the name is taken", before: keys(), starts: true,
+			after:    keys("release=other-task", "image=2.0", "version=v2", "finish=replace", "service=reviews"),
+			services: []release.Service{service(t, "reviews", nil), service(t, "ratings", running(func(s *release.Status) { s.Task, s.Original.UID, s.Service.UID = "other-task", "x", "uid-ratings" }))},
+			faults:   []string{`/release: "other-task" is the name of a running release: Service shop/ratings`},
+		},
+		{
+			name: "spent", before: keys(), after: good(), warnings: []string{"this intent does nothing"},
+			services: []release.Service{service(t, "reviews", nil, release.Pair("reviews-v2", "uid-reviews-v1"))},
+		},
+		{
+			name: "spent by another Deployment", before: keys(), after: good(), starts: true,
+			services: []release.Service{service(t, "reviews", nil, release.Pair("reviews-v2", "uid-reviews-v0"))},
+		},
+		{name: "a policy step", before: good(), after: good("weight=10"), services: held, more: []*unstructured.Unstructured{cloned(t)}},
+		{
+			name: "what is fixed", before: good(), after: keys("release=reviews-v2", "image=3.0", "version=v3", "finish=replace"), services: held,
+			faults: []string{`/version: "v3" is fixed while release reviews-v2 runs (it was "v2")`, `/image: "3.0" is fixed`},
+		},
+		{
+			name: "what is fixed, after it was let go", before: keys(), after: keys("release=reviews-v2", "image=3.0", "version=v3", "finish=replace", "name=x"), services: held,
+			faults: []string{`/version: "v3"`, `/name: "x"`, `/image: "3.0"`},
+		},
+		{name: "let go and taken up again", before: keys(), after: good(), services: held},
+		{
+			name: "on its way out", before: good(), after: good("weight=10"), services: cancelling,
+			warnings: []string{"release reviews-v2 is Cancelling already"},
+		},
+		{
+			name: "another name", before: good(), after: keys("release=reviews-v2b", "image=2.1", "version=v2", "finish=replace"), services: held, starts: true,
+			more: []*unstructured.Unstructured{cloned(t)}, warnings: []string{"release reviews-v2 of Deployment shop/reviews-v1 is cancelled first"},
+		},
+		{
+			name: "another name with the old end", before: good("end=cancel"), after: keys("release=reviews-v2b", "image=2.1", "version=v2", "finish=replace", "end=cancel"), services: held, starts: true,
+			faults: []string{`/end: "cancel" is left over`}, warnings: []string{"cancelled first"},
+		},
+		{
+			name: "too few for a share", before: good(), after: good("weight=50", "replicas=1"), services: held,
+			warnings: []string{"1 is less than the 2 replicas that 50 %"},
+		},
+		{
+			name: "too few to take over", before: good("replicas=1"), after: good("traffic=grayscale", "replicas=1"), services: held,
+			faults: []string{`/replicas: "1" is too few for a take-over`},
+		},
+		{
+			name: "too few to finish", before: good("weight=100", "replicas=3"), after: good("weight=100", "end=finish", "replicas=3"), services: held,
+			faults: []string{`/replicas: "3" is too few for a finish`},
+		},
+		{name: "too few, accepted", before: good(), after: good("traffic=grayscale", "replicas=1", "accept=undersized"), services: held},
+		{name: "enough", before: good(), after: good("traffic=grayscale", "replicas=4"), services: held},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var before *unstructured.Unstructured
+			if c.before != nil {
+				before = original(t, c.before)
+			}
+			after := original(t, c.after)
+			v, spec := decide.Intent(write(before, after), world(t, c.services, append(c.more, after)...))
+			told(t, "faults", faults(v), c.faults...)
+			told(t, "warnings", v.Warnings, c.warnings...)
+			if (spec != nil) != c.starts {
+				t.Errorf("starts a release whose Service is known: got %v, want %v", spec != nil, c.starts)
+			}
+		})
+	}
+}
+
+func TestAManagedOriginalIsNotReplaced(t *testing.T) {
+	held := []release.Service{service(t, "reviews", running())}
+	managed := func(keys map[string]string) *unstructured.Unstructured {
+		keys["meta.helm.sh/release-name"] = "shop"
+		return original(t, keys)
+	}
+	v, _ := decide.Intent(write(original(t, nil), managed(good())), world(t, []release.Service{service(t, "reviews", nil)}, original(t, nil)))
+	told(t, "faults at the start", faults(v))
+	told(t, "warnings at the start", v.Warnings, "Helm manages")
+	v, _ = decide.Intent(write(managed(good("weight=100")), managed(good("weight=100", "end=finish"))), world(t, held, original(t, nil)))
+	told(t, "faults at the end", faults(v), `/end: "finish" by replace deletes the original, which Helm manages`)
+}
+
+func TestLabelsOfTheSplitStay(t *testing.T) {
+	held := []release.Service{service(t, "reviews", running())}
+	cases := []struct {
+		name, key, value string
+		ours             bool
+		services         []release.Service
+		faults           []string
+	}{
+		{name: "the version", key: "version", value: "v9", services: held, faults: []string{`"version=v9" is a pod label that the routes of release reviews-v2 rely on (it was "v1")`}},
+		{name: "the Service's", key: "app", value: "x", services: held, faults: []string{`"app=x"`}},
+		{name: "any other", key: "team", value: "x", services: held},
+		{name: "without a release", key: "version", value: "v9", services: []release.Service{service(t, "reviews", nil)}},
+		{name: "the controller", key: "version", value: "v9", services: held, ours: true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			after := original(t, good())
+			if err := unstructured.SetNestedField(after.Object, c.value, "spec", "template", "metadata", "labels", c.key); err != nil {
+				t.Fatal(err)
+			}
+			w := write(original(t, good()), after)
+			if c.ours {
+				w.User = controller
+			}
+			v, _ := decide.Intent(w, world(t, c.services, after))
+			told(t, "faults", faults(v), c.faults...)
+		})
+	}
+}

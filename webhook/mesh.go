@@ -1,0 +1,66 @@
+package webhook
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+)
+
+// mesh asks the reconciler's own code what only the mesh can say.
+type mesh struct {
+	live, cached client.Reader
+	settings     plan.Settings
+}
+
+// refusals says all that stands in the way of a release that the write of this
+// Deployment would start.
+func (m mesh) refusals(ctx context.Context, written *unstructured.Unstructured, spec release.Spec) (intent.Faults, error) {
+	s, err := snapshot.Read(ctx, after{m.live, written}, spec.Service.NamespacedName(), m.settings)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Refusals(s, spec), nil
+}
+
+// splits gives the splits of a VirtualService's live routes.
+func (m mesh) splits(ctx context.Context, vs *unstructured.Unstructured) ([]route.Split, error) {
+	return snapshot.Splits(ctx, m.cached, vs, m.settings)
+}
+
+// after reads the cluster as it would be with one write more: the API server
+// has not stored what it asks us about.
+type after struct {
+	client.Reader
+	written *unstructured.Unstructured
+}
+
+// List puts the written object into the lists that would hold it. Nothing but
+// the namespace narrows the lists of the kinds that are written here.
+func (a after) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	if err := a.Reader.List(ctx, list, opts...); err != nil {
+		return err
+	}
+	items, ok := list.(*unstructured.UnstructuredList)
+	kind := a.written.GroupVersionKind()
+	var o client.ListOptions
+	o.ApplyOptions(opts)
+	if !ok || items.GroupVersionKind() != kind.GroupVersion().WithKind(kind.Kind+"List") ||
+		o.Namespace != "" && o.Namespace != a.written.GetNamespace() {
+		return nil
+	}
+	for n := range items.Items {
+		if items.Items[n].GetNamespace() == a.written.GetNamespace() && items.Items[n].GetName() == a.written.GetName() {
+			items.Items[n] = *a.written
+			return nil
+		}
+	}
+	items.Items = append(items.Items, *a.written)
+	return nil
+}
