@@ -7,9 +7,12 @@ import (
 	"net/http"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -20,7 +23,10 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/webhook"
 )
 
-const name = "grayscale-controller"
+const (
+	name       = "grayscale-controller"
+	certSecret = "grayscale-webhook-cert"
+)
 
 func run(ctx context.Context, o options) error {
 	mgr, err := manager(o)
@@ -31,7 +37,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	certified, err := webhook.Certificates(mgr, webhook.CertOptions{
-		Secret:  types.NamespacedName{Namespace: o.namespace, Name: "grayscale-webhook-cert"},
+		Secret:  types.NamespacedName{Namespace: o.namespace, Name: certSecret},
 		Service: "grayscale-webhook", Configuration: "grayscale", Dir: o.certDir,
 	})
 	if err != nil {
@@ -63,7 +69,7 @@ func manager(o options) (ctrl.Manager, error) {
 	config.QPS, config.Burst = 100, 200
 	config.UserAgent = name
 	return ctrl.NewManager(config, ctrl.Options{
-		Cache: controller.CacheOptions(),
+		Cache: caches(o),
 		Client: client.Options{Cache: &client.CacheOptions{
 			Unstructured: true, EnableReadYourWritesConsistency: ptr.To(true),
 		}},
@@ -77,6 +83,16 @@ func manager(o options) (ctrl.Manager, error) {
 		LeaseDuration:                 ptr.To(8 * time.Second), RenewDeadline: ptr.To(5 * time.Second), RetryPeriod: ptr.To(time.Second),
 		GracefulShutdownTimeout: ptr.To(20 * time.Second),
 	})
+}
+
+// caches adds to the reconciler's the one Secret that is ours: we may list no
+// other.
+func caches(o options) cache.Options {
+	all := controller.CacheOptions()
+	all.ByObject[&corev1.Secret{}] = cache.ByObject{Namespaces: map[string]cache.Config{
+		o.namespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", certSecret)},
+	}}
+	return all
 }
 
 // healthy adds the probes. Ready means that the API server can call us: the
