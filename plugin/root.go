@@ -57,7 +57,7 @@ func Run(ctx context.Context, e *Env, args []string) int {
 	case err == nil || errors.As(err, &c) && c.err == nil:
 	default:
 		t := e.terminal(e.ErrOut)
-		e.Say("%s %v", t.Red("error:"), e.friendly(err))
+		e.Say("%s %v", t.Red("error:"), err)
 		if codeOf(err) == exitUsage {
 			e.Say("%s", t.Dim(fmt.Sprintf("See '%s --help'.", e.Called)))
 		}
@@ -105,6 +105,8 @@ it is left in them.`,
 			root.AddCommand(verb)
 		}
 	}
+	add("release", newCreate(e), newPolicy(e), newTakeover(e), newFinish(e), newCancel(e))
+	add("look", newStatus(e), newList(e), newWait(e))
 	add("cluster", newInstall(e), newVersion(e))
 	root.SetHelpCommandGroupID("cluster")
 	root.SetCompletionCommandGroupID("cluster")

@@ -38,3 +38,49 @@ func Wrap(s string, width int) []string {
 	}
 	return lines
 }
+
+// Wide cuts like Clip, and does not count the codes of colours.
+func Wide(s string, width int) string {
+	if strings.Contains(s, "\x1b") {
+		width += colorCodes(s)
+	}
+	return Clip(s, width)
+}
+
+// colorCodes counts the runes of a text that a terminal does not show.
+func colorCodes(s string) int {
+	n, in := 0, false
+	for _, r := range s {
+		if r == '\x1b' {
+			in = true
+		}
+		if in {
+			n++
+			in = r != 'm'
+		}
+	}
+	return n
+}
+
+// columns aligns rows of cells, gap blanks apart.
+func columns(rows [][]string, gap int) []string {
+	var widths []int
+	for _, row := range rows {
+		for n, cell := range row {
+			if n == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[n] = max(widths[n], utf8.RuneCountInString(cell))
+		}
+	}
+	lines := make([]string, len(rows))
+	for n, row := range rows {
+		var b strings.Builder
+		for i, cell := range row {
+			b.WriteString(cell)
+			b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gap))
+		}
+		lines[n] = strings.TrimRight(b.String(), " ")
+	}
+	return lines
+}

@@ -1,0 +1,67 @@
+package plugin
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+func newCancel(e *Env) *cobra.Command {
+	o := writeOptions{}
+	cmd := &cobra.Command{
+		Use:     "cancel TASK",
+		Aliases: []string{"abort"},
+		Short:   "End a release: the original stays, the grayscale version goes",
+		Long: `End a release: the original stays, the grayscale version goes.
+
+All traffic goes to the original at once; then the grayscale version drains and
+is deleted, and nothing of the release is left in your routes.`,
+		Example:           indent(e, `%[1]s cancel reviews-v2 --wait`),
+		Args:              exactly("TASK"),
+		ValidArgsFunction: e.completeTask,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return cancel(cmd.Context(), e, o, args[0])
+		},
+	}
+	o.addFlags(cmd.Flags(), "the grayscale version is gone")
+	return cmd
+}
+
+func cancel(ctx context.Context, e *Env, o writeOptions, task string) error {
+	f, err := e.find(ctx, task)
+	if err != nil {
+		return err
+	}
+	if f.ended && f.status.Phase == release.Cancelled {
+		return e.Print("release %s/%s unchanged: it is cancelled already", f.namespace(), f.task)
+	}
+	if f.claimed && (f.deployment == nil || f.deployment.GetAnnotations()[intent.KeyRelease] != f.task) {
+		// An intent that is no longer there means cancel by itself.
+		return o.report(ctx, e, f, f.deployment, "unchanged: it is being cancelled, for its intent is gone", untilCancelled)
+	}
+	if f, err = e.writable(ctx, task); err != nil {
+		return err
+	}
+	w := words{}
+	if !f.claimed {
+		// Nothing has begun, so there is nothing to end: the request goes. That
+		// works without a controller, too.
+		for key := range intent.Of(f.deployment.GetAnnotations()) {
+			w.remove(key)
+		}
+		after, _, err := e.annotate(ctx, f.deployment, w, o.dryRun)
+		if err != nil {
+			return err
+		}
+		o.wait = false
+		return o.report(ctx, e, f, after, "taken back before it began", untilCancelled)
+	}
+	w.set(intent.KeyEnd, string(intent.EndCancel))
+	return o.change(ctx, e, f, w, "asked to cancel", untilCancelled)
+}

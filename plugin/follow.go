@@ -1,0 +1,156 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
+)
+
+// follower looks at one release whenever something of it changes.
+type follower struct {
+	e         *Env
+	namespace string
+	task      string
+	uid       string // of the original: a task of that name on another Deployment is another release
+	stalled   func() // called when nothing has changed for a while
+}
+
+func (e *Env) follower(f found) follower {
+	uid := string(f.status.Original.UID)
+	if uid == "" && f.deployment != nil {
+		uid = string(f.deployment.GetUID())
+	}
+	return follower{e: e, namespace: f.namespace(), task: f.task, uid: uid}
+}
+
+// run shows see every state of the release until see is done or fails.
+func (fo follower) run(ctx context.Context, see func(view.Release) (done bool, err error)) error {
+	changes, stop, err := fo.e.watch(ctx,
+		watched{"v1", "Service", fo.namespace, nil},
+		watched{"apps/v1", "Deployment", fo.namespace, nil},
+		watched{"v1", "Pod", fo.namespace, nil},
+	)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for {
+		r, err := fo.state(ctx)
+		if err != nil {
+			return err
+		}
+		if done, err := see(r); done || err != nil {
+			return err
+		}
+		for {
+			err := next(ctx, changes, stallAfter)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, errStalled) {
+				return err
+			}
+			// Propagation, drain and readiness holds pass without an event,
+			// and the controller writes when they are over.
+			if fo.stalled != nil {
+				fo.stalled()
+			}
+		}
+	}
+}
+
+// state finds the release anew: it may have been claimed, or have ended.
+func (fo follower) state(ctx context.Context) (view.Release, error) {
+	s, err := fo.e.scene(ctx, fo.namespace)
+	if err != nil {
+		return view.Release{}, err
+	}
+	for _, f := range append(s.running(), s.ended()...) {
+		if f.task != fo.task || f.broken != nil {
+			continue
+		}
+		if uid := string(f.status.Original.UID); uid != "" && uid != fo.uid {
+			continue
+		}
+		r := fo.e.look(ctx, f)
+		r.Current = current(f, r.Status)
+		return r, ctx.Err()
+	}
+	if ctx.Err() != nil {
+		return view.Release{}, ctx.Err()
+	}
+	return view.Release{}, fmt.Errorf("release %s/%s is gone: its intent was removed before it held its Service", fo.namespace, fo.task)
+}
+
+// current says whether a status was made from the annotations as they are now.
+func current(f found, s *release.Status) bool {
+	if f.deployment == nil || f.deployment.GetAnnotations()[intent.KeyRelease] != f.task {
+		return true // nothing newer can be asked
+	}
+	i, _ := intent.Parse(f.deployment.GetAnnotations())
+	return s.Policy == release.Policy{Weight: i.Weight, Traffic: i.Traffic, End: i.End, Replicas: i.Replicas}
+}
+
+// await waits until a release reaches a goal, with progress on stderr.
+func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration) (view.Release, error) {
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	line := e.progress()
+	defer line.end()
+	var last view.Release
+	var why *trouble
+	fo := e.follower(f)
+	fo.stalled = func() {
+		if why != nil {
+			why.show(limited, line)
+		}
+		if !last.Claimed && !last.Ended {
+			line.show("%s: nobody has taken it up yet; does the controller run? %s version", last.Name(), e.Called)
+		}
+	}
+	err := fo.run(limited, func(r view.Release) (bool, error) {
+		last = r
+		if why == nil && r.Status.Clone != "" {
+			why = e.trouble(r.Namespace, r.Status.Clone)
+		}
+		line.show("%s", r.Line())
+		return g.reached(r)
+	})
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		if why != nil {
+			why.show(limited, line)
+		}
+		line.end()
+		return last, coded{exitTimeout, fmt.Errorf("timed out after %s waiting until %s; release %s goes on: %s",
+			timeout, g.name, last.Name(), e.command(fo.namespace, "status", fo.task, "-w"))}
+	case errors.Is(err, context.Canceled):
+		line.end()
+		return last, coded{exitInterrupt, fmt.Errorf("stopped waiting; release %s/%s goes on: %s", fo.namespace, fo.task, e.command(fo.namespace, "status", fo.task, "-w"))}
+	case err != nil && strings.Contains(err.Error(), context.DeadlineExceeded.Error()):
+		return last, coded{exitTimeout, err}
+	}
+	return last, err
+}
+
+// deploymentOf reads the original of a release anew.
+func (e *Env) deploymentOf(ctx context.Context, namespace, name string) (*unstructured.Unstructured, error) {
+	c, err := e.Client()
+	if err != nil {
+		return nil, err
+	}
+	d := newObject("apps/v1", "Deployment")
+	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, d); err != nil {
+		return nil, fmt.Errorf("reading Deployment %s/%s: %w", namespace, name, err)
+	}
+	return d, nil
+}

@@ -1,0 +1,153 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
+)
+
+type listOptions struct {
+	output     string
+	all, watch bool
+}
+
+func newList(e *Env) *cobra.Command {
+	o := listOptions{}
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls", "get"},
+		Short:   "List the releases that run",
+		Example: indent(e, `
+%[1]s list -A
+%[1]s list -w
+%[1]s list -o name`),
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("--output", o.output, "", "table", "wide", "json", "yaml", "name"); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), e)
+		},
+	}
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "Format: table (default), wide, json, yaml or name")
+	cmd.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "In all namespaces")
+	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "Go on with every change")
+	registerChoices(cmd, "output", "table", "wide", "json", "yaml", "name")
+	return cmd
+}
+
+func (o *listOptions) run(ctx context.Context, e *Env) error {
+	namespace := ""
+	if !o.all {
+		var err error
+		if namespace, err = e.Namespace(); err != nil {
+			return err
+		}
+	}
+	if !o.watch {
+		_, err := o.show(ctx, e, namespace, nil)
+		return err
+	}
+	changes, stop, err := e.watch(ctx, watched{"v1", "Service", namespace, nil}, watched{"apps/v1", "Deployment", namespace, nil})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var last []string
+	for {
+		if last, err = o.show(ctx, e, namespace, last); err != nil {
+			return o.stopped(err)
+		}
+		for err = errStalled; errors.Is(err, errStalled); {
+			err = next(ctx, changes, stallAfter)
+		}
+		if err != nil {
+			return o.stopped(err)
+		}
+	}
+}
+
+// stopped ends a watch quietly when the user ends it.
+func (o *listOptions) stopped(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return coded{exitInterrupt, nil}
+	}
+	return err
+}
+
+// show prints the releases; in a watch, last are the rows of the time before,
+// and only what is new is printed.
+func (o *listOptions) show(ctx context.Context, e *Env, namespace string, last []string) ([]string, error) {
+	s, err := e.scene(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	var releases []view.Release
+	for _, f := range s.running() {
+		releases = append(releases, view.Release{
+			Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Now: e.Now(),
+		})
+	}
+	switch o.output {
+	case "json", "yaml":
+		return nil, view.Object(e.Out, o.output, items(releases))
+	case "name":
+		for _, r := range releases {
+			if err := e.Print("%s", r.Status.Task); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	}
+	return o.table(e, namespace, releases, last)
+}
+
+func (o *listOptions) table(e *Env, namespace string, releases []view.Release, last []string) ([]string, error) {
+	wide := o.output == "wide"
+	if last == nil {
+		if len(releases) == 0 {
+			where := "namespace " + namespace
+			if o.all {
+				where = "any namespace"
+			}
+			e.Say("No release runs in %s.", where)
+		} else if err := view.Table(e.Out, releases, wide, o.all); err != nil {
+			return nil, err
+		}
+	}
+	now := []string{} // not nil: the first table has been printed
+	rows := [][]string{}
+	for _, r := range releases {
+		row := view.Row(r, wide, o.all)
+		r.Now = r.Status.Started // its age is no change
+		mark := strings.Join(view.Row(r, true, true), "\x00")
+		now = append(now, mark)
+		if last != nil && !slices.Contains(last, mark) {
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) > 0 {
+		return now, view.Rows(e.Out, rows)
+	}
+	return now, nil
+}
+
+// item is a release in a list: its status, and where it is.
+type item struct {
+	Namespace string `json:"namespace"`
+	*release.Status
+}
+
+func items(releases []view.Release) map[string]any {
+	out := make([]item, len(releases))
+	for n, r := range releases {
+		out[n] = item{r.Namespace, r.Status}
+	}
+	return map[string]any{"items": out}
+}

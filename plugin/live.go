@@ -1,0 +1,64 @@
+package plugin
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
+	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
+)
+
+// settings are those of the controller in the cluster, as far as its
+// Deployment can be read.
+func (e *Env) settings(ctx context.Context) plan.Settings {
+	set := plan.Defaults
+	c, err := e.Client()
+	if err != nil {
+		return set
+	}
+	deployment := newObject("apps/v1", "Deployment")
+	if c.Get(ctx, client.ObjectKey{Namespace: manifests.Namespace, Name: manifests.Controller}, deployment) != nil {
+		return set
+	}
+	installed := manifests.Installed(deployment)
+	set.VersionLabel = installed.VersionLabel
+	if installed.Propagation != nil {
+		set.Propagation = *installed.Propagation
+	}
+	if installed.Drain != nil {
+		set.Drain = *installed.Drain
+	}
+	return set
+}
+
+// look gives the release as it stands now: the reconciler's own reading of
+// the cluster. With rights for less than that it is what the controller last
+// wrote down, and says so.
+func (e *Env) look(ctx context.Context, f found) view.Release {
+	r := view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Ended: f.ended, Now: e.Now()}
+	r.Next = e.nextSteps(f)
+	if f.ended || f.service == nil {
+		return r
+	}
+	c, err := e.Client()
+	if err != nil {
+		r.Stale = err.Error()
+		return r
+	}
+	key := types.NamespacedName{Namespace: f.namespace(), Name: f.service.GetName()}
+	s, err := snapshot.Read(ctx, c, key, e.settings(ctx))
+	if err != nil {
+		r.Stale = err.Error()
+		return r
+	}
+	p := plan.Make(s, e.Now())
+	r.Holds, r.Refused = p.Holds, p.Refused
+	if f.claimed && p.Status != nil && p.Status.Task == f.task {
+		r.Status = p.Status
+	}
+	return r
+}

@@ -1,0 +1,86 @@
+package view
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// Release is one release to be shown.
+type Release struct {
+	Namespace string
+	Status    *release.Status
+	Claimed   bool     // it holds its Service
+	Ended     bool     // it is over, and Status is what the history keeps
+	Current   bool     // Status was made from the annotations as they are now
+	Holds     string   // what is waited for
+	Refused   []string // why nothing is done for what was asked
+	Stale     string   // why the counts are not fresh; empty: they are
+	Next      []Step
+	Now       time.Time
+}
+
+// Step is a command that makes sense next.
+type Step struct{ Command, What string }
+
+// Name is "namespace/task".
+func (r Release) Name() string { return r.Namespace + "/" + r.Status.Task }
+
+// Phase is the phase's word.
+func (r Release) Phase() string {
+	switch {
+	case r.Status.Phase != "":
+		return string(r.Status.Phase)
+	case len(r.Refused) > 0:
+		return "Refused"
+	}
+	return "Asked" // not claimed yet
+}
+
+// Sentence says what the phase means.
+func (r Release) Sentence() string {
+	switch {
+	case r.Status.Phase != "":
+		return r.Status.Phase.Sentence()
+	case len(r.Refused) > 0:
+		return "the controller can't start it"
+	}
+	return "waiting for the controller to take it up"
+}
+
+// Line is the release in one line, as progress shows it.
+func (r Release) Line() string {
+	s := r.Status
+	line := fmt.Sprintf("%s: %s", r.Name(), r.Phase())
+	switch s.Phase {
+	case release.Starting:
+		line += fmt.Sprintf(", %d/%d pods ready", s.Grayscale.Ready, s.Grayscale.Replicas)
+	case release.Ready, release.Routing, release.TakenOver:
+		line += fmt.Sprintf(", live %s of %s asked", r.Live(), percent(s.Policy.Asked()))
+	}
+	if r.Holds != "" && !r.Ended {
+		return line + ": " + r.Holds
+	}
+	return line + ": " + r.Sentence()
+}
+
+// Live is the share that the routes give the grayscale version.
+func (r Release) Live() string { return live(r.Status, false) }
+
+func live(s *release.Status, original bool) string {
+	if s.Live == nil {
+		return "-"
+	}
+	least, most := s.Live.Weight, s.Live.Most
+	if original {
+		least, most = intent.Full-most, intent.Full-least
+	}
+	if least == most {
+		return percent(least)
+	}
+	return least.String() + "-" + percent(most)
+}
+
+func percent(w intent.Weight) string { return w.String() + "%" }

@@ -1,0 +1,204 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// page collects the lines of a status.
+type page struct {
+	Terminal
+	b strings.Builder
+}
+
+func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.b, format+"\n", args...) }
+
+// text writes a text that may be longer than a line, under a label.
+func (p *page) text(label, text string, paint func(string) string) {
+	const indent = "  "
+	for n, line := range Wrap(label+text, p.Width-len(indent)) {
+		if n > 0 {
+			line = indent + line
+		}
+		p.line("%s", paint(line))
+	}
+}
+
+// Status prints a release as a page.
+func Status(w io.Writer, t Terminal, r Release) error {
+	p := &page{Terminal: t}
+	p.header(r)
+	if r.Status.Phase != "" {
+		p.line("")
+		p.versions(r)
+	}
+	p.news(r)
+	p.next(r)
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+func (p *page) header(r Release) {
+	s := r.Status
+	title := fmt.Sprintf("%s  %s release", p.Bold(s.Task), cmp.Or(s.Form, intent.Canary))
+	if s.Service.Name != "" {
+		title += " of Service " + r.Namespace + "/" + s.Service.Name
+	}
+	p.line("%s", title)
+	p.line("%s", Wide(p.phase(r)+"  "+r.Sentence(), p.Width))
+	var facts []string
+	if s.By != "" {
+		facts = append(facts, "by "+s.By)
+	}
+	switch {
+	case s.Ended != nil:
+		facts = append(facts, "ended "+Age(r.Now, *s.Ended)+" ago", "took "+Age(*s.Ended, s.Started))
+	case !s.Started.IsZero():
+		facts = append(facts, "started "+Age(r.Now, s.Started)+" ago")
+	}
+	if s.Finish != "" {
+		facts = append(facts, "finishes by "+string(s.Finish))
+	}
+	if len(facts) > 0 {
+		p.line("%s", p.Dim(Clip(strings.Join(facts, ", "), p.Width)))
+	}
+}
+
+func (p *page) phase(r Release) string {
+	switch s := r.Status; {
+	case s.Phase == release.Rejected, r.Phase() == "Refused", s.Is(release.Degraded):
+		return p.Red(r.Phase())
+	case s.Phase == release.TakenOver, s.Phase == release.Finished, s.Phase == release.Cancelled, s.Phase == release.Ready, s.Phase == release.Routing:
+		return p.Green(r.Phase())
+	}
+	return p.Yellow(r.Phase())
+}
+
+// versions is the table of the two versions.
+func (p *page) versions(r Release) {
+	s := r.Status
+	rows := [][]string{{"", "DEPLOYMENT", "VERSION"}}
+	original := []string{"original", s.Original.Name, s.Original.Version}
+	grayscale := []string{"grayscale", s.Clone, s.Grayscale.Version}
+	if !r.Ended {
+		rows[0] = append(rows[0], "READY", "ASKED", "LIVE")
+		original = append(original, ready(s.Original), percent(intent.Full-s.Policy.Asked()), live(s, true))
+		grayscale = append(grayscale, ready(s.Grayscale), percent(s.Policy.Asked()), live(s, false))
+	}
+	rows[0] = append(rows[0], "IMAGE")
+	rows = append(rows, append(original, changed(s)), append(grayscale, images(s.Grayscale.Images)))
+	for n, line := range columns(rows, 2) {
+		line = Clip(line, p.Width)
+		if n == 0 {
+			line = p.Dim(line)
+		}
+		p.line("%s", line)
+	}
+}
+
+func ready(v release.Version) string { return fmt.Sprintf("%d/%d", v.Ready, v.Replicas) }
+
+// changed gives the original's images of the containers that change.
+func changed(s *release.Status) string {
+	out := map[string]string{}
+	for container := range s.Grayscale.Images {
+		if image, ok := s.Original.Images[container]; ok {
+			out[container] = image
+		}
+	}
+	return cmp.Or(images(out), "-")
+}
+
+func images(byContainer map[string]string) string {
+	var out []string
+	for container, image := range byContainer {
+		if len(byContainer) > 1 {
+			image = container + "=" + image
+		}
+		out = append(out, image)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ",")
+}
+
+// news says what is waited for and what is wrong.
+func (p *page) news(r Release) {
+	before := p.b.Len()
+	p.line("")
+	s := r.Status
+	switch {
+	case s.Message != "":
+		p.text("", s.Message, plain)
+	case r.Holds != "" && !r.Ended:
+		p.text("Waiting: ", r.Holds, p.Yellow)
+	}
+	for _, why := range r.Refused {
+		for line := range strings.Lines(why) {
+			p.text("Refused: ", strings.TrimSpace(line), p.Red)
+		}
+	}
+	if !r.Ended {
+		for _, c := range s.Conditions {
+			p.condition(c)
+		}
+		if s.Strict != "" {
+			p.text("No failover by Envoy: ", s.Strict, p.Yellow)
+		}
+	}
+	if r.Stale != "" {
+		p.text("As the controller last wrote it, for it can't be read anew: ", r.Stale, p.Dim)
+	}
+	if text := p.b.String(); strings.TrimSpace(text[before:]) == "" {
+		p.b.Reset()
+		p.b.WriteString(text[:before])
+	}
+}
+
+// condition says what is not as it should be, and nothing else.
+func (p *page) condition(c metav1.Condition) {
+	is := c.Status == metav1.ConditionTrue
+	label := fmt.Sprintf("%s (%s): ", c.Type, c.Reason)
+	switch {
+	case c.Type == release.Degraded && is:
+		p.text(label, c.Message, p.Red)
+	case c.Type == release.OriginalChanged && is:
+		p.text(label, c.Message, p.Yellow)
+	case (c.Type == release.PodsReady || c.Type == release.Routed) && !is:
+		p.text("Not "+label, c.Message, plain)
+	}
+}
+
+// next lists what the user can do.
+func (p *page) next(r Release) {
+	if len(r.Next) == 0 {
+		return
+	}
+	p.line("")
+	p.line("Next:")
+	var rows [][]string
+	for _, step := range r.Next {
+		rows = append(rows, []string{"  " + step.Command, "# " + step.What})
+	}
+	lines := columns(rows, 2)
+	for n, line := range lines {
+		if len(line) > p.Width { // a command is never cut: it is to be copied
+			line = rows[n][0]
+		}
+		p.line("%s", line)
+	}
+}
+
+func plain(s string) string { return s }
+
+// Age is a time span as kubectl shows it: 12m, 3h, 2d.
+func Age(now, then time.Time) string { return duration.HumanDuration(now.Sub(then)) }

@@ -1,0 +1,142 @@
+package plugin
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
+)
+
+// writeOptions are the flags of every verb that writes an intent.
+type writeOptions struct {
+	dryRun  dryRun
+	output  string
+	wait    bool
+	timeout time.Duration
+	accept  []string
+}
+
+func (o *writeOptions) addFlags(f *pflag.FlagSet, until string) {
+	o.dryRun.addFlag(f)
+	addWaitFlags(f, &o.wait, &o.timeout, false, "Wait until "+until)
+	f.StringVarP(&o.output, "output", "o", "", "Print the release (after the wait, if any) as json, yaml or name")
+	f.StringSliceVar(&o.accept, "accept", nil, "Risks to take: undersized")
+}
+
+func (o *writeOptions) validate() error {
+	if err := o.dryRun.validate(); err != nil {
+		return err
+	}
+	if o.wait && o.dryRun != "" {
+		return usage("--wait goes not with --dry-run: nothing would happen to wait for")
+	}
+	return oneOf("--output", o.output, "", "json", "yaml", "name")
+}
+
+// oneOf refuses a flag's value that is not among those.
+func oneOf(flag, value string, legal ...string) error {
+	if slices.Contains(legal, value) {
+		return nil
+	}
+	legal = slices.DeleteFunc(slices.Clone(legal), func(s string) bool { return s == "" })
+	return usage("%s=%q is not known; write one of %s", flag, value, strings.Join(legal, ", "))
+}
+
+// takeRisks adds the accepted risks to those that stand there.
+func (o *writeOptions) takeRisks(w words, d *unstructured.Unstructured) {
+	if len(o.accept) == 0 {
+		return
+	}
+	taken := strings.FieldsFunc(d.GetAnnotations()[intent.KeyAccept], func(r rune) bool { return r == ',' || r == ' ' })
+	for _, risk := range o.accept {
+		if !slices.Contains(taken, risk) {
+			taken = append(taken, risk)
+		}
+	}
+	w.set(intent.KeyAccept, strings.Join(taken, ","))
+}
+
+// change writes words for a running release, says what was done, and waits.
+func (o *writeOptions) change(ctx context.Context, e *Env, f found, w words, done string, g goal) error {
+	o.takeRisks(w, f.deployment)
+	if _, faults := intent.Parse(w.on(f.deployment.GetAnnotations())); len(faults) > 0 {
+		return inFlags(faults)
+	}
+	after, changed, err := e.annotate(ctx, f.deployment, w, o.dryRun)
+	if err != nil {
+		return err
+	}
+	if !changed {
+		done = "unchanged"
+	}
+	return o.report(ctx, e, f, after, done, g)
+}
+
+// report prints what a write has come to, after the wait if one is wanted.
+func (o *writeOptions) report(ctx context.Context, e *Env, f found, after *unstructured.Unstructured, done string, g goal) error {
+	if o.dryRun != "" {
+		if o.output == "json" || o.output == "yaml" {
+			return view.Object(e.Out, o.output, after)
+		}
+		return e.Print("release %s/%s %s%s", f.namespace(), f.task, done, o.dryRun.suffix())
+	}
+	switch o.output {
+	case "":
+		if err := e.Print("release %s/%s %s", f.namespace(), f.task, done); err != nil {
+			return err
+		}
+	case "name":
+		if err := e.Print("%s", f.task); err != nil {
+			return err
+		}
+	}
+	if o.wait {
+		r, err := e.await(ctx, f, g, o.timeout)
+		if err != nil {
+			return err
+		}
+		e.Say("%s", r.Line())
+	}
+	if o.output == "json" || o.output == "yaml" {
+		return e.printNow(ctx, f, o.output)
+	}
+	return nil
+}
+
+// printNow prints the release as it stands.
+func (e *Env) printNow(ctx context.Context, f found, output string) error {
+	r, err := e.follower(f).state(ctx)
+	if err != nil {
+		return err
+	}
+	return view.Object(e.Out, output, r.Status)
+}
+
+// replicas reads the flag as the annotation wants it: auto, or a number.
+func replicas(value string) (string, error) {
+	if value == "auto" {
+		return value, nil
+	}
+	if n, err := strconv.ParseInt(value, 10, 32); err != nil || n < 1 {
+		return "", usage("--replicas %q is no number of replicas; write auto or a whole number from 1", value)
+	}
+	return value, nil
+}
+
+// weight reads the flag as the annotation wants it. A percent sign is what
+// people write, too.
+func weight(value string) (string, error) {
+	value = strings.TrimSuffix(value, "%")
+	w, err := intent.ParseWeight(value)
+	if err != nil {
+		return "", usage("--weight %q %w", value, err)
+	}
+	return w.String(), nil
+}
