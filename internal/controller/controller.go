@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
@@ -49,15 +48,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{RequeueAfter: time.Second}, err
 		}
 	}
-	r.tell(ctx, s, p)
+	r.log(ctx, p)
 	if err := apply.Plan(ctx, r.Client, p, s.Service); err != nil {
 		if apply.IsRace(err) {
-			log.FromContext(ctx).V(1).Info("somebody wrote first", "error", err.Error())
+			log.FromContext(ctx).Info("somebody wrote first", "error", err.Error())
 			return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 		}
 		return ctrl.Result{}, err
 	}
 	measure(req.NamespacedName, p)
+	for _, e := range p.Events {
+		r.emit(s, e)
+	}
 	if !p.Idle() {
 		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // what comes next needs no event
 	}
@@ -77,8 +79,8 @@ func (r *Reconciler) stale(ctx context.Context, cached *unstructured.Unstructure
 	return err != nil || live.GetResourceVersion() != cached.GetResourceVersion(), nil
 }
 
-// tell logs what is about to be written, and emits the events.
-func (r *Reconciler) tell(ctx context.Context, s plan.Snapshot, p plan.Plan) {
+// log says what is about to be written, and what is not, and why.
+func (r *Reconciler) log(ctx context.Context, p plan.Plan) {
 	logger := log.FromContext(ctx)
 	if p.Status != nil {
 		logger = logger.WithValues("task", p.Status.Task, "phase", p.Status.Phase)
@@ -94,15 +96,17 @@ func (r *Reconciler) tell(ctx context.Context, s plan.Snapshot, p plan.Plan) {
 		logger.Info("refused", "why", why)
 	}
 	for _, e := range p.Events {
-		r.emit(logger, s, e)
+		if e.Warning {
+			logger.Info("warns", "reason", e.Reason, "message", e.Message)
+		}
 	}
 }
 
-func (r *Reconciler) emit(logger logr.Logger, s plan.Snapshot, e plan.Event) {
+// emit records an event, about the object and, beside it, the Service.
+func (r *Reconciler) emit(s plan.Snapshot, e plan.Event) {
 	kind := corev1.EventTypeNormal
 	if e.Warning {
 		kind = corev1.EventTypeWarning
-		logger.Info("warns", "reason", e.Reason, "message", e.Message)
 	}
 	var related *unstructured.Unstructured
 	if s.Service != nil && e.On.GetUID() != s.Service.GetUID() {

@@ -151,11 +151,12 @@ func differs(before, after *release.Status) bool {
 		type truth struct{ status, reason string }
 		truths := map[string]truth{}
 		for _, kind := range []string{release.PodsReady, release.Degraded, release.OriginalChanged} {
-			if c := s.Condition(kind); c != nil {
+			switch c := s.Condition(kind); {
+			case !s.Is(kind): // or not known yet, which is no news
+			case kind == release.PodsReady:
+				truths[kind] = truth{status: string(c.Status)}
+			default:
 				truths[kind] = truth{string(c.Status), c.Reason}
-				if kind == release.PodsReady {
-					truths[kind] = truth{string(c.Status), ""}
-				}
 			}
 		}
 		live := release.Live{}
