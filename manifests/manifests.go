@@ -132,3 +132,30 @@ func onDisk() (filesys.FileSystem, error) {
 	}
 	return disk, nil
 }
+
+// Removable is a kind of object that an installation has.
+type Removable struct {
+	APIVersion, Kind string
+	Namespaced       bool
+}
+
+// Removal gives the kinds in the order in which they are to be deleted: what
+// would refuse writes while nobody answers comes first.
+func Removal() []Removable {
+	const admission, rbac = "admissionregistration.k8s.io/v1", "rbac.authorization.k8s.io/v1"
+	return []Removable{
+		{admission, "MutatingWebhookConfiguration", false},
+		{admission, "ValidatingWebhookConfiguration", false},
+		{admission, "ValidatingAdmissionPolicyBinding", false},
+		{admission, "ValidatingAdmissionPolicy", false},
+		{"apps/v1", "Deployment", true},
+		{"v1", "Service", true},
+		{"v1", "Secret", true},
+		{rbac, "RoleBinding", true},
+		{rbac, "Role", true},
+		{rbac, "ClusterRoleBinding", false},
+		{rbac, "ClusterRole", false},
+		{"v1", "ServiceAccount", true},
+		{"v1", "Namespace", false},
+	}
+}

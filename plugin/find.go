@@ -114,6 +114,18 @@ func (e *Env) writable(ctx context.Context, arg string) (found, error) {
 	return f, nil
 }
 
+// steerable is writable, and not on its way out.
+func (e *Env) steerable(ctx context.Context, arg string) (found, error) {
+	f, err := e.writable(ctx, arg)
+	if err != nil {
+		return f, err
+	}
+	if end := f.deployment.GetAnnotations()[intent.KeyEnd]; end != "" {
+		return f, fmt.Errorf("release %s/%s is on its way out (%s is asked for); its traffic can't be steered any more", f.namespace(), f.task, end)
+	}
+	return f, nil
+}
+
 func over(s *release.Status) string {
 	if s.Message != "" {
 		return s.Message

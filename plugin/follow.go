@@ -7,9 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
@@ -136,21 +133,10 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 	case errors.Is(err, context.Canceled):
 		line.end()
 		return last, coded{exitInterrupt, fmt.Errorf("stopped waiting; release %s/%s goes on: %s", fo.namespace, fo.task, e.command(fo.namespace, "status", fo.task, "-w"))}
-	case err != nil && strings.Contains(err.Error(), context.DeadlineExceeded.Error()):
+	case err == nil:
+		line.keep()
+	case strings.Contains(err.Error(), context.DeadlineExceeded.Error()):
 		return last, coded{exitTimeout, err}
 	}
 	return last, err
-}
-
-// deploymentOf reads the original of a release anew.
-func (e *Env) deploymentOf(ctx context.Context, namespace, name string) (*unstructured.Unstructured, error) {
-	c, err := e.Client()
-	if err != nil {
-		return nil, err
-	}
-	d := newObject("apps/v1", "Deployment")
-	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, d); err != nil {
-		return nil, fmt.Errorf("reading Deployment %s/%s: %w", namespace, name, err)
-	}
-	return d, nil
 }

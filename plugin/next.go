@@ -11,25 +11,25 @@ func (e *Env) nextSteps(f found) []view.Step {
 		return view.Step{Command: e.command(f.namespace(), words...), What: what}
 	}
 	watch := step("watch it", "status", f.task, "-w")
-	cancel := step("all traffic to the original, and end", "cancel", f.task)
+	cancel := step("back to the original", "cancel", f.task)
 	if !f.claimed && !f.ended {
-		return []view.Step{watch, step("take the request back", "cancel", f.task)}
+		return []view.Step{watch, step("take it back", "cancel", f.task)}
 	}
 	switch f.status.Phase {
 	case release.Pending, release.Starting:
 		return []view.Step{watch, cancel}
 	case release.Ready:
-		return []view.Step{step("give it a tenth of the traffic", "policy", f.task, "--weight", "10"), step("give it all traffic", "takeover", f.task), cancel}
+		return []view.Step{step("a tenth of the traffic", "policy", f.task, "--weight", "10"), step("all traffic", "takeover", f.task), cancel}
 	case release.Routing:
-		return []view.Step{step("change its share", "policy", f.task, "--weight", "PERCENT"), step("give it all traffic", "takeover", f.task), cancel}
+		return []view.Step{step("another share", "policy", f.task, "--weight", "PERCENT"), step("all traffic", "takeover", f.task), cancel}
 	case release.TakenOver:
 		return []view.Step{
-			step("keep it, and end", "finish", f.task),
+			step("keep it", "finish", f.task),
 			step("back to the policy", "takeover", f.task, "--to", "policy"),
 			cancel,
 		}
 	case release.Finishing, release.Cancelling:
-		return []view.Step{step("wait until it is over", "wait", f.task, "--for", "end")}
+		return []view.Step{step("until it is over", "wait", f.task, "--for", "end")}
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (o *policyOptions) validate() (err error) {
 }
 
 func (o *policyOptions) run(ctx context.Context, e *Env, task string) error {
-	f, err := e.writable(ctx, task)
+	f, err := e.steerable(ctx, task)
 	if err != nil {
 		return err
 	}

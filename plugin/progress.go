@@ -46,6 +46,15 @@ func (p *progress) end() {
 	}
 }
 
+// keep leaves the last line standing: it is how the wait came out.
+func (p *progress) keep() {
+	if p.t.TTY {
+		p.end()
+		p.write(p.last + "\n")
+		p.last = ""
+	}
+}
+
 func (p *progress) write(s string) {
 	// Nothing can be told to anyone when stderr is closed.
 	_, _ = fmt.Fprint(p.e.ErrOut, s)

@@ -106,8 +106,8 @@ it is left in them.`,
 		}
 	}
 	add("release", newCreate(e), newPolicy(e), newTakeover(e), newFinish(e), newCancel(e))
-	add("look", newStatus(e), newList(e), newWait(e))
-	add("cluster", newInstall(e), newVersion(e))
+	add("look", newStatus(e), newList(e), newWait(e), newServices(e), newRender(e), newDiff(e))
+	add("cluster", newInstall(e), newUninstall(e), newVersion(e))
 	root.SetHelpCommandGroupID("cluster")
 	root.SetCompletionCommandGroupID("cluster")
 	return root

@@ -44,7 +44,7 @@ goes at once; to the grayscale version once that has the pods for it.`,
 }
 
 func (o *takeoverOptions) run(ctx context.Context, e *Env, task string) error {
-	f, err := e.writable(ctx, task)
+	f, err := e.steerable(ctx, task)
 	if err != nil {
 		return err
 	}

@@ -98,11 +98,9 @@ func (o *writeOptions) report(ctx context.Context, e *Env, f found, after *unstr
 		}
 	}
 	if o.wait {
-		r, err := e.await(ctx, f, g, o.timeout)
-		if err != nil {
+		if _, err := e.await(ctx, f, g, o.timeout); err != nil {
 			return err
 		}
-		e.Say("%s", r.Line())
 	}
 	if o.output == "json" || o.output == "yaml" {
 		return e.printNow(ctx, f, o.output)

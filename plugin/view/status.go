@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -190,10 +191,12 @@ func (p *page) next(r Release) {
 		rows = append(rows, []string{"  " + step.Command, "# " + step.What})
 	}
 	lines := columns(rows, 2)
-	for n, line := range lines {
-		if len(line) > p.Width { // a command is never cut: it is to be copied
-			line = rows[n][0]
+	if slices.ContainsFunc(lines, func(line string) bool { return utf8.RuneCountInString(line) > p.Width }) {
+		for n := range lines { // a command is never cut: it is to be copied
+			lines[n] = rows[n][0]
 		}
+	}
+	for _, line := range lines {
 		p.line("%s", line)
 	}
 }

@@ -49,7 +49,7 @@ func Row(r Release, wide, namespaces bool) []string {
 		age = Age(r.Now, s.Started)
 	}
 	cells = append(cells, s.Task, s.Service.Name, r.Phase(),
-		fmt.Sprintf("%s>%s", s.Original.Version, s.Grayscale.Version), ready(s.Grayscale), percent(s.Policy.Asked()), live(s, false), age)
+		fmt.Sprintf("%s->%s", s.Original.Version, s.Grayscale.Version), ready(s.Grayscale), percent(s.Policy.Asked()), live(s, false), age)
 	if wide {
 		degraded := ""
 		if c := s.Condition(release.Degraded); c != nil && s.Is(release.Degraded) {
@@ -58,7 +58,7 @@ func Row(r Release, wide, namespaces bool) []string {
 		cells = append(cells, string(s.Form), s.Original.Name, s.Clone, s.By, degraded)
 	}
 	for n, cell := range cells {
-		if cell == "" || cell == ">" {
+		if cell == "" || cell == "->" {
 			cells[n] = "-"
 		}
 	}

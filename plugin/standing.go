@@ -1,0 +1,146 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+)
+
+// judge says what the reconciler would say if a release of a Service were
+// asked for now: it asks for one, in memory only.
+type judge struct {
+	scene    scene
+	others   []*unstructured.Unstructured // routes, rules, other ways to the pods
+	settings plan.Settings
+	now      time.Time
+}
+
+// judge reads once what all Services are judged by.
+func (e *Env) judge(ctx context.Context, s scene) (judge, error) {
+	j := judge{scene: s, settings: e.settings(ctx), now: e.Now()}
+	c, err := e.Client()
+	if err != nil {
+		return j, err
+	}
+	for _, kind := range []schema.GroupVersionKind{
+		snapshot.VirtualServices, snapshot.DestinationRules, snapshot.ServiceEntries, snapshot.Ingresses, snapshot.HTTPRoutes,
+	} {
+		found, err := list(ctx, c, kind.GroupVersion().String(), kind.Kind)
+		switch {
+		case apierrors.IsForbidden(err):
+			e.Say("Judged without %ss: you may not list them in all namespaces.", kind.Kind)
+		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+		case err != nil:
+			return j, err
+		}
+		j.others = append(j.others, found...)
+	}
+	return j, nil
+}
+
+// of says whether a Service can be released, is busy, or cannot.
+func (j judge) of(ctx context.Context, u *unstructured.Unstructured) (standing, error) {
+	service := release.ServiceOf(u)
+	out := standing{Namespace: service.Namespace, Name: service.Name, State: unfit}
+	holder, err := release.Claim(service.Annotations, service.UID)
+	switch {
+	case err != nil:
+		out.Why = err.Error()
+		return out, nil
+	case holder != nil:
+		out.State, out.Task = busy, holder.Task
+		out.Workloads = []string{holder.Original.Name, holder.Clone}
+		out.Why = string(holder.Phase) + ": " + holder.Phase.Sentence()
+		return out, nil
+	}
+	var unfitting []string
+	for _, d := range j.scene.deployments {
+		if d.GetNamespace() != service.Namespace || isClone(d) || !service.Selects(release.WorkloadOf(d).Template) {
+			continue
+		}
+		why, err := j.refused(ctx, service, d)
+		if err != nil {
+			return out, err
+		}
+		if why == "" {
+			out.State, out.Workloads = free, append(out.Workloads, d.GetName())
+			continue
+		}
+		out.Why = why
+		unfitting = append(unfitting, d.GetName())
+	}
+	switch {
+	case out.State == free:
+		out.Why = ""
+	case len(unfitting) == 0:
+		out.Why = "selects no Deployment's pods"
+	default:
+		out.Workloads = unfitting
+	}
+	return out, nil
+}
+
+// refused is why a release of the Deployment could not start; empty: it could.
+func (j judge) refused(ctx context.Context, service release.Service, d *unstructured.Unstructured) (string, error) {
+	objects := slices.Concat(j.others, j.scene.services)
+	for _, other := range j.scene.deployments {
+		other = other.DeepCopy()
+		w := words{}
+		for key := range intent.Of(other.GetAnnotations()) {
+			w.remove(key)
+		}
+		if other.GetUID() == d.GetUID() && other.GetName() == d.GetName() {
+			for key, value := range hypothetical(service, release.WorkloadOf(d)) {
+				w.set(key, value)
+			}
+		}
+		other.SetAnnotations(w.on(other.GetAnnotations()))
+		objects = append(objects, other)
+	}
+	key := types.NamespacedName{Namespace: service.Namespace, Name: service.Name}
+	s, err := snapshot.Read(ctx, snapshot.Files(objects), key, j.settings)
+	if err != nil {
+		return "", fmt.Errorf("judging Service %s: %w", key, err)
+	}
+	return reason(plan.Make(s, j.now).Refused, client.ObjectKeyFromObject(d)), nil
+}
+
+// hypothetical is an intent that would be right if the objects are.
+func hypothetical(service release.Service, w release.Workload) map[string]string {
+	const version = "grayscale-asks"
+	containers := make([]string, 0, len(w.Images))
+	for container := range w.Images {
+		containers = append(containers, container)
+	}
+	slices.Sort(containers)
+	return map[string]string{
+		intent.KeyRelease: version, intent.KeyService: service.Name, intent.KeyVersion: version,
+		intent.KeyImage: containers[0] + "=" + version, intent.KeyFinish: string(intent.Replace),
+	}
+}
+
+// reason makes one sentence of the reconciler's, without what all share.
+func reason(refused []string, d client.ObjectKey) string {
+	var out []string
+	for _, text := range refused {
+		text = strings.TrimPrefix(text, "Deployment "+d.String()+": ")
+		for line := range strings.Lines(text) {
+			out = append(out, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(out, "; ")
+}

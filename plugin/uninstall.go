@@ -1,0 +1,244 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
+)
+
+type uninstallOptions struct {
+	namespace            string
+	cancel, force, purge bool
+	timeout              time.Duration
+}
+
+func newUninstall(e *Env) *cobra.Command {
+	o := uninstallOptions{}
+	cmd := &cobra.Command{
+		Use:   "uninstall",
+		Short: "Remove the controller and everything of ours from the cluster",
+		Long: `Remove the controller and everything of ours from the cluster.
+
+Refused while releases run. With --cancel-running they are cancelled first, and
+waited for. Only the histories on Services stay, unless --purge takes them.`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.cancel && o.force {
+				return usage("--cancel-running ends the releases and --force leaves them standing: choose one")
+			}
+			return o.run(cmd.Context(), e)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.namespace, "controller-namespace", manifests.Namespace, "Namespace of the controller")
+	f.BoolVar(&o.cancel, "cancel-running", false, "Cancel the releases that run first, and wait until they are over")
+	f.BoolVar(&o.force, "force", false, "Go on though releases run; their routes and Deployments stay as they are")
+	f.BoolVar(&o.purge, "purge", false, "Remove the histories from the Services, too")
+	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "How long to wait; then the exit status is 3")
+	return cmd
+}
+
+func (o *uninstallOptions) run(ctx context.Context, e *Env) error {
+	ctx, stop := context.WithTimeout(ctx, o.timeout)
+	defer stop()
+	s, err := e.scene(ctx, "")
+	if err != nil {
+		return err
+	}
+	if running := s.running(); len(running) > 0 {
+		if err := o.end(ctx, e, running); err != nil {
+			return err
+		}
+	}
+	if err := o.remove(ctx, e); err != nil {
+		return e.gaveUp(err, "the controller's objects are not all gone")
+	}
+	if err := o.clean(ctx, e); err != nil {
+		return err
+	}
+	left, err := e.leftovers(ctx)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("uninstalled, but this of ours is left, and a controller would have taken it away:\n%s\ninstall again, wait until it is gone, and uninstall then",
+			bullets(strings.Join(left, "\n")))
+	}
+	e.Say("Nothing of ours is left in the cluster%s.", map[bool]string{false: " but the histories on Services (--purge takes them, too)"}[o.purge])
+	return nil
+}
+
+// end deals with the releases that run: it refuses, leaves them, or cancels
+// them and waits until they are over.
+func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) error {
+	if o.force {
+		e.Say("%d releases are left as they stand: %s", len(running), tasks(running))
+		return nil
+	}
+	if !o.cancel {
+		return fmt.Errorf("%d releases run: %s; finish or cancel them first, or use --cancel-running", len(running), tasks(running))
+	}
+	if ok, message, err := e.controllerAvailable(ctx, o.namespace); err != nil || !ok {
+		if apierrors.IsNotFound(errors.Unwrap(err)) {
+			message = "it is not installed in namespace " + o.namespace
+		} else if err != nil {
+			return err
+		}
+		return fmt.Errorf("releases run (%s), and only a controller can end them; the controller is not available (%s): install it again, then uninstall", tasks(running), message)
+	}
+	for _, f := range running {
+		if f.broken != nil {
+			return f.broken
+		}
+		if err := o.cancelOne(ctx, e, f); err != nil {
+			return err
+		}
+	}
+	return o.awaitEnds(ctx, e)
+}
+
+func (o *uninstallOptions) cancelOne(ctx context.Context, e *Env, f found) error {
+	if f.deployment == nil || f.deployment.GetAnnotations()[intent.KeyRelease] != f.task {
+		return nil // its intent is gone, and that is a cancel
+	}
+	w := words{}
+	w.set(intent.KeyEnd, string(intent.EndCancel))
+	if !f.claimed {
+		for key := range intent.Of(f.deployment.GetAnnotations()) {
+			w.remove(key)
+		}
+	}
+	if _, _, err := e.annotate(ctx, f.deployment, w, ""); err != nil {
+		return err
+	}
+	return e.Print("release %s/%s asked to cancel", f.namespace(), f.task)
+}
+
+// awaitEnds waits until no release runs.
+func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env) error {
+	changes, stop, err := e.watch(ctx, watched{"v1", "Service", "", nil}, watched{"apps/v1", "Deployment", "", nil})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	line := e.progress()
+	defer line.end()
+	for {
+		s, err := e.scene(ctx, "")
+		if err != nil {
+			return err
+		}
+		running := s.running()
+		if len(running) == 0 {
+			return nil
+		}
+		line.show("waiting for the end of %s", tasks(running))
+		if err := next(ctx, changes, stallAfter); err != nil && !errors.Is(err, errStalled) {
+			return e.gaveUp(err, "still running: "+tasks(running))
+		}
+	}
+}
+
+func tasks(list []found) string {
+	var out []string
+	for _, f := range list {
+		out = append(out, f.namespace()+"/"+f.task)
+	}
+	return strings.Join(out, ", ")
+}
+
+// remove deletes what install applied: first what would refuse writes while
+// nobody answers, at last the namespace.
+func (o *uninstallOptions) remove(ctx context.Context, e *Env) error {
+	c, err := e.Client()
+	if err != nil {
+		return err
+	}
+	installed, err := o.installed(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, u := range installed {
+		background := client.PropagationPolicy(metav1.DeletePropagationBackground)
+		if err := c.Delete(ctx, u, background); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting %s: %w", named(u), err)
+		}
+		if err := e.Print("%s deleted", named(u)); err != nil {
+			return err
+		}
+	}
+	if len(installed) == 0 {
+		e.Say("The controller is not installed in namespace %s.", o.namespace)
+		return nil
+	}
+	return o.awaitGone(ctx, e, installed)
+}
+
+// installed finds everything with our labels, of this version or another, in
+// the order in which it is to be deleted.
+func (o *uninstallOptions) installed(ctx context.Context, c client.Client) ([]*unstructured.Unstructured, error) {
+	var out []*unstructured.Unstructured
+	for _, kind := range manifests.Removal() {
+		options := []client.ListOption{client.MatchingLabels(manifests.Selector)}
+		if kind.Namespaced {
+			options = append(options, client.InNamespace(o.namespace))
+		}
+		found, err := list(ctx, c, kind.APIVersion, kind.Kind, options...)
+		switch {
+		case meta.IsNoMatchError(err):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		for _, u := range found {
+			if kind.Kind == "Namespace" && u.GetName() != o.namespace {
+				continue // another installation's
+			}
+			out = append(out, u)
+		}
+	}
+	return out, nil
+}
+
+// awaitGone waits until the API server has none of the objects any more.
+func (o *uninstallOptions) awaitGone(ctx context.Context, e *Env, objects []*unstructured.Unstructured) error {
+	c, err := e.Client()
+	if err != nil {
+		return err
+	}
+	changes, stop, err := e.watch(ctx, watched{"v1", "Namespace", "", nil}, watched{"apps/v1", "Deployment", o.namespace, nil})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	line := e.progress()
+	defer line.end()
+	for _, u := range objects {
+		for {
+			err := c.Get(ctx, client.ObjectKeyFromObject(u), newObject(u.GetAPIVersion(), u.GetKind()))
+			if apierrors.IsNotFound(err) {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", named(u), err)
+			}
+			line.show("waiting until %s is gone", named(u))
+			if err := next(ctx, changes, stallAfter); err != nil && !errors.Is(err, errStalled) {
+				return err
+			}
+		}
+	}
+	return nil
+}
