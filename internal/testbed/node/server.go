@@ -21,6 +21,7 @@ type portServer struct {
 	http     *http.Server
 	handOver chan net.Conn
 	stopping chan struct{}
+	stopOnce sync.Once
 	lines    func(net.Conn, io.Reader)
 	// first: the server speaks first, so HTTP is not looked for.
 	first bool
@@ -134,9 +135,7 @@ func (s *portServer) stop(ctx context.Context) {
 		_ = conn.Close()
 	}
 	s.mu.Unlock()
-	err := s.http.Shutdown(ctx)
-	close(s.stopping)
-	if err != nil {
+	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close()
 	}
 	ended := make(chan struct{})
@@ -197,5 +196,10 @@ func (l handOverListener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l handOverListener) Close() error   { return nil }
+// Close is called when the server shuts down, which waits for Accept.
+func (l handOverListener) Close() error {
+	l.s.stopOnce.Do(func() { close(l.s.stopping) })
+	return nil
+}
+
 func (l handOverListener) Addr() net.Addr { return l.s.listener.Addr() }
