@@ -72,19 +72,22 @@ func Certificates(mgr manager.Manager, o CertOptions) (ready <-chan struct{}, er
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
-	return both(injected, pair.loaded), nil
+	trusted := make(chan struct{})
+	err = mgr.Add(inEveryReplica{func(ctx context.Context) error {
+		pair.trusted(ctx, mgr.GetAPIReader(), o.Configuration, injected, trusted)
+		return nil
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	return trusted, nil
 }
 
-// both is closed when both are.
-func both(a, b <-chan struct{}) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		<-a
-		<-b
-		close(done)
-	}()
-	return done
-}
+// inEveryReplica runs a function whether or not this replica leads.
+type inEveryReplica struct{ manager.RunnableFunc }
+
+// NeedLeaderElection says no.
+func (inEveryReplica) NeedLeaderElection() bool { return false }
 
 // findSecret says early, and in words, that the Secret is missing: the rotator
 // only fills it, so that we need no right to create Secrets.

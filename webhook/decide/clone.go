@@ -97,7 +97,7 @@ func freed(w Write, claims Claims) (faults intent.Faults) {
 // stranger refuses somebody else's clone, and names the release that has the
 // place it would take.
 func stranger(after release.Workload, claims Claims) intent.Fault {
-	why := "can't be made a grayscale version by its labels: only the controller makes one"
+	why := fmt.Sprintf("has the labels of a grayscale version (%s: %q), which only the controller makes", intent.LabelTask, after.Labels[intent.LabelTask])
 	claim, ok := claims.over(after.Template)
 	if !ok {
 		claim, ok = claims.task(after.Labels[intent.LabelTask])
@@ -106,8 +106,8 @@ func stranger(after release.Workload, claims Claims) intent.Fault {
 		why += ", and " + claim.Holder()
 	}
 	return intent.Fault{
-		Kind: intent.Conflict, At: deployment(after), Value: after.Labels[intent.LabelTask], Why: why,
-		Right: fmt.Sprintf("leave the labels %s and %s out or as they are", intent.LabelTask, intent.LabelOf),
+		Kind: intent.Conflict, At: deployment(after), Why: why,
+		Right: fmt.Sprintf("leave %s and %s out, or as they are", intent.LabelTask, intent.LabelOf),
 	}
 }
 

@@ -48,7 +48,7 @@ func TestClone(t *testing.T) {
 		{name: "a copy", user: theirs, after: renamed, claims: claims, faults: []string{holder}},
 		{name: "the clone itself by somebody", user: theirs, after: cloned(t), claims: claims, faults: []string{holder}},
 		{name: "one label is enough", user: theirs, after: onlyOf, claims: claims, faults: []string{holder}},
-		{name: "a copy with no release", user: theirs, after: renamed, claims: nobody, faults: []string{"only the controller makes one"}},
+		{name: "a copy with no release", user: theirs, after: renamed, claims: nobody, faults: []string{"which only the controller makes"}},
 		{name: "labels added later", user: theirs, before: bare, after: cloned(t), claims: claims, faults: []string{holder}},
 		{name: "labels changed", user: theirs, before: cloned(t), after: wrongOf, claims: claims, faults: []string{holder}},
 		{name: "labels removed", user: theirs, before: cloned(t), after: bare, claims: claims, faults: []string{"its labels of grayscale.dev/ say so"}},

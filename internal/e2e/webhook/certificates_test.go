@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// served gives the certificate that the webhooks' port presents.
-func served(t *testing.T) []byte {
+// served gives the certificate that a port presents.
+func served(t *testing.T, port int) []byte {
 	t.Helper()
 	// Whose it is, is what this looks at.
 	conn, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec
@@ -35,7 +35,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 		"all of it":     func(data map[string][]byte) { clear(data) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := served(t)
+			before := served(t, port)
 			var s corev1.Secret
 			if err := admin().Get(t.Context(), secret, &s); err != nil {
 				t.Fatal(err)
@@ -44,7 +44,7 @@ func TestCertificatesAreRenewed(t *testing.T) {
 			if err := admin().Update(t.Context(), &s); err != nil {
 				t.Fatal(err)
 			}
-			renewed := func() (bool, error) { return !bytes.Equal(served(t), before), nil }
+			renewed := func() (bool, error) { return !bytes.Equal(served(t, port), before), nil }
 			if err := until(t.Context(), "another certificate is served", renewed); err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,15 +15,11 @@ import (
 // down has the API server call nobody instead of us, until the test ends.
 func down(t *testing.T) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	nobody, err := free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed := "https://" + listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	redirect(t, t.Context(), closed)
+	redirect(t, t.Context(), "https://localhost:"+strconv.Itoa(nobody))
 	refused := func() (bool, error) {
 		err := admin().Create(t.Context(), deployment("default", "probe", good()), client.DryRunAll)
 		return err != nil && !isAnswer(err), nil

@@ -63,12 +63,18 @@ func run(m *testing.M) (code int, err error) {
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	if listen := os.Getenv(replicaPort); listen != "" {
+		return 0, replica(ctx, stop, listen)
+	}
 	if err := install(ctx); err != nil {
 		return 1, err
 	}
 	defer func() { err = remove(context.Background()) }()
 	ended, err := serve(ctx)
 	if err != nil {
+		return 1, err
+	}
+	if err := answered(ctx); err != nil {
 		return 1, err
 	}
 	code = m.Run()
@@ -93,10 +99,12 @@ func serve(ctx context.Context) (<-chan error, error) {
 		return nil, err
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Cache:         controller.CacheOptions(),
-		Client:        client.Options{Cache: &client.CacheOptions{Unstructured: true}},
-		Metrics:       server.Options{BindAddress: "0"},
-		WebhookServer: webhookserver.NewServer(webhookserver.Options{Host: "127.0.0.1", Port: port}),
+		Cache:          controller.CacheOptions(),
+		Client:         client.Options{Cache: &client.CacheOptions{Unstructured: true}},
+		Metrics:        server.Options{BindAddress: "0"},
+		WebhookServer:  webhookserver.NewServer(webhookserver.Options{Host: "127.0.0.1", Port: port}),
+		LeaderElection: true, LeaderElectionID: "grayscale-controller", LeaderElectionNamespace: system,
+		LeaderElectionReleaseOnCancel: true,
 	})
 	if err != nil {
 		return nil, err
@@ -126,7 +134,7 @@ func serve(ctx context.Context) (<-chan error, error) {
 	case <-time.After(soon):
 		return nil, fmt.Errorf("the webhooks were not ready after %s", soon)
 	}
-	return ended, answered(ctx)
+	return ended, nil
 }
 
 func joined(errs ...error) error {
@@ -166,13 +174,8 @@ func until(ctx context.Context, what string, is func() (bool, error)) error {
 
 // install puts the manifests' configurations on the API server, with a URL in
 // place of the Service, and the Secret that the installation holds.
-func install(ctx context.Context) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	port = listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
+func install(ctx context.Context) (err error) {
+	if port, err = free(); err != nil {
 		return err
 	}
 	configurations, err := configurations()
@@ -188,6 +191,15 @@ func install(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// free gives a port that nobody listens on.
+func free() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
 func configurations() (out []client.Object, err error) {
