@@ -69,10 +69,8 @@ func manager(o options) (ctrl.Manager, error) {
 	config.QPS, config.Burst = 100, 200
 	config.UserAgent = name
 	return ctrl.NewManager(config, ctrl.Options{
-		Cache: caches(o),
-		Client: client.Options{Cache: &client.CacheOptions{
-			Unstructured: true, EnableReadYourWritesConsistency: ptr.To(true),
-		}},
+		Cache:                  caches(o),
+		Client:                 client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:                server.Options{BindAddress: o.address(o.metricsPort)},
 		HealthProbeBindAddress: o.address(o.healthPort),
 		WebhookServer:          webhookserver.NewServer(webhookserver.Options{Host: o.bindAddress, Port: o.webhookPort, CertDir: o.certDir}),

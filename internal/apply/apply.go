@@ -149,13 +149,7 @@ func forget(ctx context.Context, c client.Client, change plan.Change) error {
 	if err != nil {
 		return err
 	}
-	opts := []client.PatchOption{FieldOwner}
-	if change.Before.GetKind() == "ReplicaSet" {
-		// There is no cache of these, and the client would start one to watch for
-		// the write.
-		opts = append(opts, client.DisableReadYourWritesConsistency)
-	}
-	return client.IgnoreNotFound(c.Patch(ctx, change.Before.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), opts...))
+	return client.IgnoreNotFound(c.Patch(ctx, change.Before.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), FieldOwner))
 }
 
 // annotate patches nothing but annotations, by the resourceVersion that was

@@ -27,15 +27,23 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	Settings plan.Settings
 	Now      func() time.Time
+
+	writes writes
 }
 
 // passLimit ends a pass that the API server leaves hanging.
 const passLimit = 30 * time.Second
 
+// cacheLag is how soon to look again whether the caches show our writes.
+const cacheLag = 10 * time.Millisecond
+
 // Reconcile makes one pass for the Service that the request names.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, passLimit)
 	defer cancel()
+	if r.writes.behind(ctx, r.Source.Reader, r.Now()) {
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
+	}
 	s, err := r.Source.Read(ctx, req.NamespacedName, r.Settings)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -56,6 +64,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, err
 	}
+	r.writes.note(p, s.Service, r.Now())
 	measure(req.NamespacedName, p)
 	for _, e := range p.Events {
 		r.emit(s, e)

@@ -113,7 +113,7 @@ func (w watcher) heldOf(ctx context.Context, services []types.NamespacedName, wi
 
 func (w watcher) held(ctx context.Context, key types.NamespacedName) []reconcile.Request {
 	u := snapshot.Object(snapshot.Services)
-	if w.reader.Get(ctx, key, u, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency) != nil {
+	if w.reader.Get(ctx, key, u, client.UnsafeDisableDeepCopy) != nil {
 		return nil
 	}
 	if claim, err := release.Claim(u.GetAnnotations(), u.GetUID()); err != nil || claim == nil {
@@ -126,7 +126,7 @@ func (w watcher) held(ctx context.Context, key types.NamespacedName) []reconcile
 func (w watcher) services(ctx context.Context, namespace string, want func(release.Service, *release.Status) bool) []reconcile.Request {
 	l := &unstructured.UnstructuredList{}
 	l.SetGroupVersionKind(snapshot.Services.GroupVersion().WithKind("ServiceList"))
-	if w.reader.List(ctx, l, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency) != nil {
+	if w.reader.List(ctx, l, client.InNamespace(namespace), client.UnsafeDisableDeepCopy) != nil {
 		return nil
 	}
 	var out []reconcile.Request
