@@ -65,8 +65,8 @@ func survey(in RulesInput) (sites []site, faults intent.Faults) {
 			faults = append(faults, hides(hiding, in))
 		}
 	}
-	home := homeSites(in, byNamespace)
-	sites = append(sites, home...)
+	home, torn := homeSites(in, byNamespace)
+	sites, faults = append(sites, home...), append(faults, torn...)
 	faults = append(faults, tangled(in, in.Service.Namespace, home)...)
 	slices.SortFunc(sites, compareSites(in.Service.Namespace))
 	slices.SortFunc(faults, func(a, b intent.Fault) int { return cmp.Compare(a.At, b.At) })
