@@ -32,12 +32,10 @@ const (
 // Enter runs this program again, as SupervisorCommand, in namespaces of its
 // own, and returns its exit status. There, Attach returns the message, which
 // is one line, and then the signals that this process gets; File returns the
-// files. When this process dies, SIGKILL included, so does everything inside.
-func Enter(message []byte, files []*os.File) (int, error) {
-	// The parent-death signal belongs to the thread that forks.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-
+// files. When this process dies, SIGKILL included, so does everything inside;
+// at the end, however it comes, the folder remove is removed, unless its name
+// is empty.
+func Enter(message []byte, files []*os.File, remove string) (int, error) {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
@@ -51,7 +49,7 @@ func Enter(message []byte, files []*os.File) (int, error) {
 		return 0, fmt.Errorf("entering the namespaces: %w", err)
 	}
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = []string{"testbed", InitCommand}
+	cmd.Args = []string{"testbed", InitCommand, remove}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = append([]*os.File{lifeRead, controlRead}, files...)
 	if cmd.SysProcAttr, err = attributes(); err != nil {
@@ -94,7 +92,6 @@ func Status(w syscall.WaitStatus) int {
 func attributes() (*syscall.SysProcAttr, error) {
 	attr := &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWNS,
-		Pdeathsig:  syscall.SIGKILL,
 	}
 	var err error
 	if os.Geteuid() == 0 {

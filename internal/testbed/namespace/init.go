@@ -25,20 +25,34 @@ const (
 )
 
 // Init is the init process: it sets the mounts up, starts the supervisor, and
-// adopts orphans until the supervisor ends. It never returns.
-func Init() {
-	status, err := initialise()
+// adopts orphans until the supervisor ends. Then it removes a folder, unless
+// its name is empty. It never returns.
+func Init(remove string) {
+	status, err := initialise(remove)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "testbed:", err)
+		_, _ = fmt.Fprintln(os.Stderr, "testbed:", err)
 		status = 1
+	}
+	end(remove, status)
+}
+
+// end ends the namespaces.
+func end(remove string, status int) {
+	// For PID 1 these are all others: none may write to the folder any more.
+	// There may be none left.
+	_ = unix.Kill(-1, unix.SIGKILL)
+	if remove != "" {
+		if err := os.RemoveAll(remove); err != nil {
+			_, _ = fmt.Fprintln(os.Stderr, "testbed: removing its folder:", err)
+		}
 	}
 	os.Exit(status)
 }
 
-func initialise() (int, error) {
+func initialise(remove string) (int, error) {
 	swallow()
 	unix.CloseOnExec(initLifeline)
-	go watchLifeline()
+	go watchLifeline(remove)
 	if err := mounts(); err != nil {
 		return 0, err
 	}
@@ -50,10 +64,10 @@ func initialise() (int, error) {
 }
 
 // watchLifeline ends the namespaces when the outer process is gone: its end
-// of the pipe closes with it.
-func watchLifeline() {
+// of the pipe closes with it, however it ends.
+func watchLifeline(remove string) {
 	_, _ = io.Copy(io.Discard, os.NewFile(initLifeline, "lifeline"))
-	os.Exit(128 + int(syscall.SIGKILL))
+	end(remove, 128+int(syscall.SIGKILL))
 }
 
 // inherited are the files that the supervisor gets: all but the lifeline.

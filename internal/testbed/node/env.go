@@ -71,7 +71,7 @@ func (r *runner) variable(ctx context.Context, pod *corev1.Pod, spec *corev1.Con
 		value, err := r.field(pod, from.FieldRef.FieldPath)
 		return value, true, err
 	case from.ResourceFieldRef != nil:
-		value, err := resource(spec, from.ResourceFieldRef)
+		value, err := resourceValue(spec, from.ResourceFieldRef)
 		return value, true, err
 	case from.ConfigMapKeyRef != nil:
 		ref := from.ConfigMapKeyRef
@@ -125,8 +125,8 @@ func (r *runner) field(pod *corev1.Pod, path string) (string, error) {
 	return "", fmt.Errorf("fieldPath %q is not one of the downward API's", path)
 }
 
-// resource is a limit or request, rounded up, in units of its divisor.
-func resource(spec *corev1.Container, ref *corev1.ResourceFieldSelector) (string, error) {
+// resourceValue is a limit or request, rounded up, in units of its divisor.
+func resourceValue(spec *corev1.Container, ref *corev1.ResourceFieldSelector) (string, error) {
 	kind, name, _ := strings.Cut(ref.Resource, ".")
 	list := spec.Resources.Limits
 	if kind == "requests" {
@@ -149,7 +149,7 @@ func (r *runner) configMap(ctx context.Context, name string, optional *bool) (ma
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("ConfigMap %s/%s: %w", r.namespace, name, err)
+		return nil, fmt.Errorf("reading ConfigMap %s/%s: %w", r.namespace, name, err)
 	}
 	data := map[string][]byte{}
 	for k, v := range object.Data {
@@ -167,7 +167,7 @@ func (r *runner) secret(ctx context.Context, name string, optional *bool) (map[s
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Secret %s/%s: %w", r.namespace, name, err)
+		return nil, fmt.Errorf("reading Secret %s/%s: %w", r.namespace, name, err)
 	}
 	return object.Data, nil
 }

@@ -40,12 +40,8 @@ func (n *Node) serveLogs(ctx context.Context) error {
 
 func (n *Node) containerLogs(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("container")
-	var source logSource
-	if run := n.runnerOf(r.PathValue("namespace"), r.PathValue("pod")); run != nil {
-		if all := run.published.Load(); all != nil && (*all)[name] != nil {
-			source = (*all)[name].logs()
-		}
-	}
+	run := n.runnerOf(r.PathValue("namespace"), r.PathValue("pod"))
+	source := run.logs(name)
 	if source == nil {
 		http.Error(w, fmt.Sprintf("container %q in pod %q has not started", name, r.PathValue("pod")), http.StatusBadRequest)
 		return
@@ -62,11 +58,24 @@ func (n *Node) containerLogs(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.WriteString(w, text); err != nil || query.Get("follow") != "true" {
 		return
 	}
-	follow(w, r, source, next)
+	run.follow(w, r, source, next)
 }
 
-// follow writes what the container prints from then on, until the client goes.
-func follow(w http.ResponseWriter, r *http.Request, source logSource, next int64) {
+// logs returns those of a container, or nil.
+func (r *runner) logs(name string) logSource {
+	if r == nil {
+		return nil
+	}
+	all := r.published.Load()
+	if all == nil || (*all)[name] == nil {
+		return nil
+	}
+	return (*all)[name].logs()
+}
+
+// follow writes what the container prints from then on, until the client or
+// the pod goes.
+func (r *runner) follow(w http.ResponseWriter, in *http.Request, source logSource, next int64) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -74,7 +83,9 @@ func follow(w http.ResponseWriter, r *http.Request, source logSource, next int64
 			return
 		}
 		select {
-		case <-r.Context().Done():
+		case <-in.Context().Done():
+			return
+		case <-r.gone:
 			return
 		case <-tick.C:
 		}

@@ -34,6 +34,8 @@ type runner struct {
 	namespace, name string
 	uid             types.UID
 	wake            chan struct{}
+	// gone is closed when the pod is.
+	gone chan struct{}
 
 	ip         string
 	started    metav1.Time
@@ -49,7 +51,7 @@ type runner struct {
 func newRunner(n *Node, pod *corev1.Pod) *runner {
 	return &runner{
 		node: n, namespace: pod.Namespace, name: pod.Name, uid: pod.UID,
-		wake: make(chan struct{}, 1), reasons: map[string]string{},
+		wake: make(chan struct{}, 1), gone: make(chan struct{}), reasons: map[string]string{},
 	}
 }
 

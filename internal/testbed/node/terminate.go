@@ -54,6 +54,7 @@ func (r *runner) stop(drain, grace time.Duration) {
 }
 
 func (r *runner) cleanUp() {
+	close(r.gone)
 	if r.ip != "" {
 		r.node.addresses.free(r.ip)
 	}

@@ -22,6 +22,8 @@ func TestInside(t *testing.T) {
 	t.Run("images", testImages)
 	t.Run("canary", testCanary)
 	t.Run("drain", testDrain)
+	t.Run("protocols", testProtocols)
+	t.Run("upstream", testUpstream)
 }
 
 func kubectl(t *testing.T, stdin string, args ...string) string {

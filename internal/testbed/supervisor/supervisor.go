@@ -60,6 +60,12 @@ func complain(err error) int {
 }
 
 func folders(config Config) error {
+	// A folder that was used before must not tell old tales.
+	for _, old := range []string{config.path("pids"), config.path("audit.log")} {
+		if err := os.RemoveAll(old); err != nil {
+			return fmt.Errorf("clearing the testbed's folder: %w", err)
+		}
+	}
 	// Only this user may look in: there are keys.
 	for _, dir := range []string{scratch, config.dir(), config.path("logs"), config.path("pids"), scratch + "/data", scratch + "/volumes"} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

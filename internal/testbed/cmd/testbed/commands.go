@@ -30,7 +30,9 @@ func buildCommand() *cobra.Command {
 				return err
 			}
 			for _, path := range []string{set.Etcd, set.KubeAPIServer, set.KubeControllerManager, set.Kubectl, set.Istiod, set.Envoy} {
-				cmd.Println(path)
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), path); err != nil {
+					return err
+				}
 			}
 			return nil
 		},
@@ -55,7 +57,7 @@ The command gets the caller's folder, environment and terminal, and
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config.Command = args
-			return enter(cmd.Context(), config, nil)
+			return enter(cmd.Context(), config, nil, "")
 		},
 	}
 	// Flags after the command's name are the command's.
@@ -91,11 +93,14 @@ func ensure(ctx context.Context) (binaries.Set, error) {
 
 // up gives the supervisor listeners of this machine's loopback device.
 func up(ctx context.Context, config supervisor.Config) (err error) {
+	remove := ""
 	if config.Dir == "" {
 		if config.Dir, err = os.MkdirTemp("", "testbed-"); err != nil {
 			return fmt.Errorf("making a folder for the kubeconfig: %w", err)
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(config.Dir)) }()
+		remove = config.Dir
+		// For an end before there is anyone else to remove it.
+		defer func() { err = errors.Join(err, os.RemoveAll(remove)) }()
 	}
 	var files []*os.File
 	for _, inside := range supervisor.Forwarded {
@@ -111,11 +116,11 @@ func up(ctx context.Context, config supervisor.Config) (err error) {
 		_ = listener.Close()
 		files = append(files, file)
 	}
-	return enter(ctx, config, files)
+	return enter(ctx, config, files, remove)
 }
 
 // enter starts the supervisor in its namespaces and waits for it.
-func enter(ctx context.Context, config supervisor.Config, files []*os.File) error {
+func enter(ctx context.Context, config supervisor.Config, files []*os.File, remove string) error {
 	if err := locate(&config); err != nil {
 		return err
 	}
@@ -127,7 +132,7 @@ func enter(ctx context.Context, config supervisor.Config, files []*os.File) erro
 	if err != nil {
 		return fmt.Errorf("encoding the configuration: %w", err)
 	}
-	status, err := namespace.Enter(encoded, files)
+	status, err := namespace.Enter(encoded, files, remove)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func main() {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case namespace.InitCommand:
-			namespace.Init()
+			namespace.Init(os.Args[2])
 		case namespace.SupervisorCommand:
 			os.Exit(supervisor.Main())
 		case rootfs.Command:
