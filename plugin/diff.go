@@ -10,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
 )
@@ -76,32 +75,18 @@ func unified(before, after *unstructured.Unstructured) (string, error) {
 	if before == nil {
 		d.FromFile = "/dev/null"
 	} else {
-		text, err := plainYAML(before)
+		text, err := toYAML([]*unstructured.Unstructured{before})
 		if err != nil {
 			return "", err
 		}
 		d.A = difflib.SplitLines(text)
 	}
-	text, err := plainYAML(after)
+	text, err := toYAML([]*unstructured.Unstructured{after})
 	if err != nil {
 		return "", err
 	}
 	d.B = difflib.SplitLines(text)
 	return difflib.GetUnifiedDiffString(d)
-}
-
-// plainYAML is an object as YAML without what differs by itself.
-func plainYAML(u *unstructured.Unstructured) (string, error) {
-	u = u.DeepCopy()
-	for _, field := range []string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"} {
-		unstructured.RemoveNestedField(u.Object, "metadata", field)
-	}
-	unstructured.RemoveNestedField(u.Object, "status")
-	text, err := yaml.Marshal(u.Object)
-	if err != nil {
-		return "", fmt.Errorf("writing %s: %w", named(u), err)
-	}
-	return strings.TrimSuffix(string(text), "\n"), nil
 }
 
 // colored paints a diff where colours are wanted.

@@ -163,6 +163,10 @@ func (o *installOptions) apply(ctx context.Context, e *Env, u *unstructured.Unst
 		return fmt.Errorf("reading %s: %w", named(u), err)
 	}
 	existed := err == nil
+	if u.GetKind() == "Namespace" && existed && before.GetLabels()["app.kubernetes.io/managed-by"] != manifests.Selector["app.kubernetes.io/managed-by"] {
+		// Somebody else's: with our labels on it, uninstall would delete it.
+		return e.Print("%s unchanged (it was there before)", named(u))
+	}
 	options := []client.ApplyOption{client.FieldOwner(FieldManager), client.ForceOwnership}
 	if o.dryRun == dryRunServer {
 		options = append(options, client.DryRunAll)

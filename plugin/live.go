@@ -38,9 +38,9 @@ func (e *Env) settings(ctx context.Context) plan.Settings {
 // look gives the release as it stands now: the reconciler's own reading of
 // the cluster. With rights for less than that it is what the controller last
 // wrote down, and says so.
-func (e *Env) look(ctx context.Context, f found) view.Release {
-	r := view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Ended: f.ended, Now: e.Now()}
-	r.Next = e.nextSteps(f)
+func (e *Env) look(ctx context.Context, f found) (r view.Release) {
+	r = view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Ended: f.ended, Now: e.Now()}
+	defer func() { r.Next = e.nextSteps(r) }()
 	if f.ended || f.service == nil {
 		return r
 	}

@@ -6,30 +6,31 @@ import (
 )
 
 // nextSteps are the commands that make sense for a release as it stands.
-func (e *Env) nextSteps(f found) []view.Step {
+func (e *Env) nextSteps(r view.Release) []view.Step {
+	task := r.Status.Task
 	step := func(what string, words ...string) view.Step {
-		return view.Step{Command: e.command(f.namespace(), words...), What: what}
+		return view.Step{Command: e.command(r.Namespace, words...), What: what}
 	}
-	watch := step("watch it", "status", f.task, "-w")
-	cancel := step("back to the original", "cancel", f.task)
-	if !f.claimed && !f.ended {
-		return []view.Step{watch, step("take it back", "cancel", f.task)}
+	watch := step("watch it", "status", task, "-w")
+	cancel := step("back to the original", "cancel", task)
+	if !r.Claimed && !r.Ended {
+		return []view.Step{watch, step("take it back", "cancel", task)}
 	}
-	switch f.status.Phase {
+	switch r.Status.Phase {
 	case release.Pending, release.Starting:
 		return []view.Step{watch, cancel}
 	case release.Ready:
-		return []view.Step{step("a tenth of the traffic", "policy", f.task, "--weight", "10"), step("all traffic", "takeover", f.task), cancel}
+		return []view.Step{step("a tenth of the traffic", "policy", task, "--weight", "10"), step("all traffic", "takeover", task), cancel}
 	case release.Routing:
-		return []view.Step{step("another share", "policy", f.task, "--weight", "PERCENT"), step("all traffic", "takeover", f.task), cancel}
+		return []view.Step{step("another share", "policy", task, "--weight", "PERCENT"), step("all traffic", "takeover", task), cancel}
 	case release.TakenOver:
 		return []view.Step{
-			step("keep it", "finish", f.task),
-			step("back to the policy", "takeover", f.task, "--to", "policy"),
+			step("keep it", "finish", task),
+			step("back to the policy", "takeover", task, "--to", "policy"),
 			cancel,
 		}
 	case release.Finishing, release.Cancelling:
-		return []view.Step{step("until it is over", "wait", f.task, "--for", "end")}
+		return []view.Step{step("until it is over", "wait", task, "--for", "end")}
 	}
 	return nil
 }

@@ -41,21 +41,29 @@ func named(u *unstructured.Unstructured) string {
 	return kind + "/" + u.GetName()
 }
 
-// toYAML is a stream of documents, without what only the API server writes
-// about its own work.
+// toYAML is a stream of documents, without what only the API server writes.
 func toYAML(objects []*unstructured.Unstructured) (string, error) {
 	var b strings.Builder
 	for n, u := range objects {
 		if n > 0 {
 			b.WriteString("---\n")
 		}
-		u = u.DeepCopy()
-		u.SetManagedFields(nil)
-		content, err := yaml.Marshal(u.Object)
+		content, err := yaml.Marshal(bare(u).Object)
 		if err != nil {
 			return "", fmt.Errorf("writing %s: %w", named(u), err)
 		}
 		b.Write(content)
 	}
 	return b.String(), nil
+}
+
+// bare is an object as a user would write it: without status, and without what
+// the API server keeps in its metadata.
+func bare(u *unstructured.Unstructured) *unstructured.Unstructured {
+	u = u.DeepCopy()
+	for _, field := range []string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"} {
+		unstructured.RemoveNestedField(u.Object, "metadata", field)
+	}
+	unstructured.RemoveNestedField(u.Object, "status")
+	return u
 }

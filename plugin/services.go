@@ -3,6 +3,7 @@ package plugin
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -36,6 +37,17 @@ func newServices(e *Env) *cobra.Command {
 	return cmd
 }
 
+// short is the first of several reasons.
+func short(why []string) string {
+	switch len(why) {
+	case 0:
+		return ""
+	case 1:
+		return why[0]
+	}
+	return fmt.Sprintf("%s (and %d more: -o yaml)", why[0], len(why)-1)
+}
+
 // standing is what can be done with a Service.
 type standing struct {
 	Namespace string   `json:"namespace"`
@@ -43,7 +55,7 @@ type standing struct {
 	State     string   `json:"state"` // free, busy or unfit
 	Task      string   `json:"task,omitempty"`
 	Workloads []string `json:"workloads,omitempty"`
-	Why       string   `json:"why,omitempty"`
+	Why       []string `json:"why,omitempty"`
 }
 
 const (
@@ -102,7 +114,7 @@ func (o *servicesOptions) print(e *Env, namespace string, list []standing) error
 	}
 	rows := [][]string{{"SERVICE", "STATE", "TASK", "WORKLOADS", "WHY"}}
 	for _, s := range list {
-		row := []string{s.Name, s.State, cmp.Or(s.Task, "-"), cmp.Or(strings.Join(s.Workloads, ","), "-"), s.Why}
+		row := []string{s.Name, s.State, cmp.Or(s.Task, "-"), cmp.Or(strings.Join(s.Workloads, ","), "-"), short(s.Why)}
 		if o.all {
 			row[0] = s.Namespace + "/" + s.Name
 		}

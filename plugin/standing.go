@@ -59,12 +59,12 @@ func (j judge) of(ctx context.Context, u *unstructured.Unstructured) (standing, 
 	holder, err := release.Claim(service.Annotations, service.UID)
 	switch {
 	case err != nil:
-		out.Why = err.Error()
+		out.Why = []string{err.Error()}
 		return out, nil
 	case holder != nil:
 		out.State, out.Task = busy, holder.Task
 		out.Workloads = []string{holder.Original.Name, holder.Clone}
-		out.Why = string(holder.Phase) + ": " + holder.Phase.Sentence()
+		out.Why = []string{string(holder.Phase) + ": " + holder.Phase.Sentence()}
 		return out, nil
 	}
 	var unfitting []string
@@ -76,7 +76,7 @@ func (j judge) of(ctx context.Context, u *unstructured.Unstructured) (standing, 
 		if err != nil {
 			return out, err
 		}
-		if why == "" {
+		if len(why) == 0 {
 			out.State, out.Workloads = free, append(out.Workloads, d.GetName())
 			continue
 		}
@@ -85,17 +85,17 @@ func (j judge) of(ctx context.Context, u *unstructured.Unstructured) (standing, 
 	}
 	switch {
 	case out.State == free:
-		out.Why = ""
+		out.Why = nil
 	case len(unfitting) == 0:
-		out.Why = "selects no Deployment's pods"
+		out.Why = []string{"selects no Deployment's pods"}
 	default:
 		out.Workloads = unfitting
 	}
 	return out, nil
 }
 
-// refused is why a release of the Deployment could not start; empty: it could.
-func (j judge) refused(ctx context.Context, service release.Service, d *unstructured.Unstructured) (string, error) {
+// refused is why a release of the Deployment could not start; nothing: it could.
+func (j judge) refused(ctx context.Context, service release.Service, d *unstructured.Unstructured) ([]string, error) {
 	objects := slices.Concat(j.others, j.scene.services)
 	for _, other := range j.scene.deployments {
 		other = other.DeepCopy()
@@ -114,9 +114,9 @@ func (j judge) refused(ctx context.Context, service release.Service, d *unstruct
 	key := types.NamespacedName{Namespace: service.Namespace, Name: service.Name}
 	s, err := snapshot.Read(ctx, snapshot.Files(objects), key, j.settings)
 	if err != nil {
-		return "", fmt.Errorf("judging Service %s: %w", key, err)
+		return nil, fmt.Errorf("judging Service %s: %w", key, err)
 	}
-	return reason(plan.Make(s, j.now).Refused, client.ObjectKeyFromObject(d)), nil
+	return reasons(plan.Make(s, j.now).Refused, client.ObjectKeyFromObject(d)), nil
 }
 
 // hypothetical is an intent that would be right if the objects are.
@@ -133,14 +133,14 @@ func hypothetical(service release.Service, w release.Workload) map[string]string
 	}
 }
 
-// reason makes one sentence of the reconciler's, without what all share.
-func reason(refused []string, d client.ObjectKey) string {
+// reasons are the reconciler's sentences, without what all share.
+func reasons(refused []string, d client.ObjectKey) []string {
 	var out []string
 	for _, text := range refused {
 		text = strings.TrimPrefix(text, "Deployment "+d.String()+": ")
 		for line := range strings.Lines(text) {
-			out = append(out, strings.TrimSpace(line))
+			out = append(out, strings.TrimSuffix(strings.TrimSpace(line), " (Unsupported)"))
 		}
 	}
-	return strings.Join(out, "; ")
+	return out
 }

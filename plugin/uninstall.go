@@ -84,11 +84,11 @@ func (o *uninstallOptions) run(ctx context.Context, e *Env) error {
 // them and waits until they are over.
 func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) error {
 	if o.force {
-		e.Say("%d releases are left as they stand: %s", len(running), tasks(running))
+		e.Say("Left as they stand: %s", tasks(running))
 		return nil
 	}
 	if !o.cancel {
-		return fmt.Errorf("%d releases run: %s; finish or cancel them first, or use --cancel-running", len(running), tasks(running))
+		return fmt.Errorf("still running: %s; finish or cancel first, or use --cancel-running", tasks(running))
 	}
 	if ok, message, err := e.controllerAvailable(ctx, o.namespace); err != nil || !ok {
 		if apierrors.IsNotFound(errors.Unwrap(err)) {
@@ -183,7 +183,17 @@ func (o *uninstallOptions) remove(ctx context.Context, e *Env) error {
 		e.Say("The controller is not installed in namespace %s.", o.namespace)
 		return nil
 	}
-	return o.awaitGone(ctx, e, installed)
+	if err := o.awaitGone(ctx, e, installed); err != nil {
+		return err
+	}
+	// Where the namespace is not ours, the controller's Lease outlives it.
+	lease := newObject("coordination.k8s.io/v1", "Lease")
+	lease.SetNamespace(o.namespace)
+	lease.SetName(manifests.Controller)
+	if err := c.Delete(ctx, lease); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("deleting %s: %w", named(lease), err)
+	}
+	return nil
 }
 
 // installed finds everything with our labels, of this version or another, in

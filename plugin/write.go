@@ -82,8 +82,8 @@ func (o *writeOptions) change(ctx context.Context, e *Env, f found, w words, don
 // report prints what a write has come to, after the wait if one is wanted.
 func (o *writeOptions) report(ctx context.Context, e *Env, f found, after *unstructured.Unstructured, done string, g goal) error {
 	if o.dryRun != "" {
-		if o.output == "json" || o.output == "yaml" {
-			return view.Object(e.Out, o.output, after)
+		if after != nil && (o.output == "json" || o.output == "yaml") {
+			return view.Object(e.Out, o.output, bare(after).Object)
 		}
 		return e.Print("release %s/%s %s%s", f.namespace(), f.task, done, o.dryRun.suffix())
 	}

@@ -150,7 +150,7 @@ func (p *page) news(r Release) {
 	}
 	if !r.Ended {
 		for _, c := range s.Conditions {
-			p.condition(c)
+			p.condition(c, s.Phase.Ending())
 		}
 		if s.Strict != "" {
 			p.text("No failover by Envoy: ", s.Strict, p.Yellow)
@@ -165,8 +165,9 @@ func (p *page) news(r Release) {
 	}
 }
 
-// condition says what is not as it should be, and nothing else.
-func (p *page) condition(c metav1.Condition) {
+// condition says what is not as it should be, and nothing else. On the way out
+// pods and routes are meant to go.
+func (p *page) condition(c metav1.Condition, ending bool) {
 	is := c.Status == metav1.ConditionTrue
 	label := fmt.Sprintf("%s (%s): ", c.Type, c.Reason)
 	switch {
@@ -174,7 +175,7 @@ func (p *page) condition(c metav1.Condition) {
 		p.text(label, c.Message, p.Red)
 	case c.Type == release.OriginalChanged && is:
 		p.text(label, c.Message, p.Yellow)
-	case (c.Type == release.PodsReady || c.Type == release.Routed) && !is:
+	case (c.Type == release.PodsReady || c.Type == release.Routed) && !is && !ending:
 		p.text("Not "+label, c.Message, plain)
 	}
 }
