@@ -153,6 +153,7 @@ func differs(before, after *release.Status) bool {
 		for _, kind := range []string{release.PodsReady, release.Degraded, release.OriginalChanged} {
 			switch c := s.Condition(kind); {
 			case !s.Is(kind): // or not known yet, which is no news
+			case kind == release.PodsReady && s.Phase.Ending(): // the loser's pods leave
 			case kind == release.PodsReady:
 				truths[kind] = truth{status: string(c.Status)}
 			default:
