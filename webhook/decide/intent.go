@@ -103,7 +103,8 @@ func fixedAt(key, is, was, task string) intent.Fault {
 
 // starts judges an intent that would start a release.
 func starts(v Verdict, i intent.Intent, original release.Workload, world release.World, claims Claims) (Verdict, *release.Spec) {
-	if mine, ok := claims.of(original.UID); ok {
+	mine, renamed := claims.of(original.UID)
+	if renamed {
 		// Its clone goes before the new release starts.
 		world.Workloads = slices.DeleteFunc(slices.Clone(world.Workloads), func(o release.Workload) bool { return o.Name == mine.Status.Clone })
 		v.warn(fmt.Sprintf("release %s of %s is cancelled first, then %s starts", mine.Status.Task, deployment(original), i.Release))
@@ -112,8 +113,11 @@ func starts(v Verdict, i intent.Intent, original release.Workload, world release
 	v.refuse(unsaid(i, faults, v.Faults)...)
 	v.refuse(held(i, original, spec, claims)...)
 	v.Add(size(i, original.Replicas))
-	if spec.Service.Name == "" || spec.Versions.Label == "" {
+	switch {
+	case spec.Service.Name == "" || spec.Versions.Label == "":
 		return v, nil
+	case renamed && mine.Service.Name == spec.Service.Name:
+		return v, nil // the mesh holds its routes still, and is asked again when they are gone
 	}
 	return v, &spec
 }

@@ -95,11 +95,11 @@ func TestIntent(t *testing.T) {
 			warnings: []string{"release reviews-v2 is Cancelling already"},
 		},
 		{
-			name: "another name", before: good(), after: keys("release=reviews-v2b", "image=2.1", "version=v2", "finish=replace"), services: held, starts: true,
+			name: "another name", before: good(), after: keys("release=reviews-v2b", "image=2.1", "version=v2", "finish=replace"), services: held,
 			more: []*unstructured.Unstructured{cloned(t)}, warnings: []string{"release reviews-v2 of Deployment shop/reviews-v1 is cancelled first"},
 		},
 		{
-			name: "another name with the old end", before: good("end=cancel"), after: keys("release=reviews-v2b", "image=2.1", "version=v2", "finish=replace", "end=cancel"), services: held, starts: true,
+			name: "another name with the old end", before: good("end=cancel"), after: keys("release=reviews-v2b", "image=2.1", "version=v2", "finish=replace", "end=cancel"), services: held,
 			faults: []string{`/end: "cancel" is left over`}, warnings: []string{"cancelled first"},
 		},
 		{
