@@ -140,7 +140,7 @@ func statusOf(entry release.Entry, service *unstructured.Unstructured) *release.
 	return &release.Status{
 		Schema: release.Schema, Task: entry.Task, Form: intent.Canary, Phase: entry.Phase, Clone: entry.Clone,
 		Service:   release.Ref{Name: service.GetName(), UID: service.GetUID()},
-		Original:  release.Version{Name: entry.Original, Version: entry.From},
+		Original:  release.Version{Name: entry.Original, Version: entry.From, Images: map[string]string{}},
 		Grayscale: release.Version{Name: entry.Clone, Version: entry.To, Images: entry.Images},
 		Started:   entry.Started, Ended: &entry.Ended, By: entry.By, Message: entry.Message,
 	}
