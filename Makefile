@@ -3,16 +3,61 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/kubectl-grayscale/kubectl-grayscale/plugin.Version=$(VERSION)
-export CGO_ENABLED ?= 0
+MODULE  := github.com/kubectl-grayscale/kubectl-grayscale
+LDFLAGS := -s -w -X $(MODULE)/plugin.Version=$(VERSION)
 
-.PHONY: help build testbed
+# Tools and the testbed's programs are built once, outside of the tree.
+CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/kubectl-grayscale
+LINT_VERSION := v2.15.0
+LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
+# Everything but what needs the mesh.
+UNIT := $(shell go list ./... 2>/dev/null | grep -v '/internal/e2e')
+
+.PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: build
 build: ## the plugin and the controller, into bin/
-	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/kubectl-grayscale ./cmd/grayscale-controller
+	@CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/kubectl-grayscale ./cmd/grayscale-controller
 
-testbed: build ## bin/testbed: a real mesh on this machine; builds what it needs once
-	cd internal/testbed && go build -o ../../bin/testbed ./cmd/testbed
-	bin/testbed build
+.PHONY: testbed
+testbed: build ## bin/testbed, a real mesh on this machine, with all that it runs
+	@cd internal/testbed && CGO_ENABLED=0 go build -o ../../bin/testbed ./cmd/testbed
+	@bin/testbed build
+
+.PHONY: demo
+demo: testbed ## a canary release under load on a real mesh; KEEP=1 leaves it up
+	@CGO_ENABLED=0 go build -o bin/demo ./internal/demo
+	@bin/testbed run --bare -- bin/demo $(if $(KEEP),--keep) $(DEMO)
+
+.PHONY: test
+test: lint unit e2e demo-short ## all tests: lint, pure rooms, API server, real traffic, short demo
+
+.PHONY: lint
+lint: $(LINT) ## golangci-lint over both modules; depguard holds the arrows
+	@$(LINT) run ./...
+	@cd internal/testbed && $(LINT) run --config $(CURDIR)/.golangci.yml ./...
+
+$(LINT):
+	@echo "building golangci-lint $(LINT_VERSION) (about 3 minutes, once)"
+	@CGO_ENABLED=0 GOFLAGS=-mod=mod GOBIN=$(dir $(LINT)).tmp-$$$$ go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION) && \
+		mkdir -p $(dir $(LINT)) && mv $(dir $(LINT)).tmp-$$$$/golangci-lint $(LINT) && rmdir $(dir $(LINT)).tmp-$$$$
+
+.PHONY: unit
+unit: ## tests that need no mesh, with the race detector
+	@CGO_ENABLED=1 go test -race $(UNIT)
+	@cd internal/testbed && go test $$(go list ./... | grep -v /selftest)
+
+.PHONY: e2e
+e2e: testbed ## scenarios under load, on the real mesh
+	@bin/testbed run -- go test -count=1 -timeout 15m ./internal/e2e/...
+
+.PHONY: demo-short
+demo-short: testbed
+	@CGO_ENABLED=0 go build -o bin/demo ./internal/demo
+	@bin/testbed run --bare -- bin/demo --short
+
+.PHONY: clean
+clean: ## remove what was built into the tree
+	@rm -rf bin dist
