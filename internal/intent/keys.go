@@ -47,4 +47,7 @@ const (
 	// AnnotationWritten is on a DestinationRule of ours: when its content last
 	// changed (RFC 3339, UTC), so that the propagation delay outlives a crash.
 	AnnotationWritten = Prefix + "written"
+	// AnnotationUnused is on a DestinationRule of ours whose Service no release
+	// holds any more: since when no route names its subsets, in the same form.
+	AnnotationUnused = Prefix + "unused"
 )

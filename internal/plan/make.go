@@ -10,7 +10,8 @@ import (
 func Make(s Snapshot, now time.Time) Plan {
 	now = now.UTC().Truncate(time.Millisecond)
 	if s.Service == nil {
-		return orphans(s)
+		p, _ := orphans(s, now)
+		return p
 	}
 	claim, err := release.Claim(s.Service.GetAnnotations(), s.Service.GetUID())
 	if err != nil {
@@ -18,8 +19,8 @@ func Make(s Snapshot, now time.Time) Plan {
 		return Plan{Refused: []string{"Service " + s.Key.String() + ": " + err.Error()}}
 	}
 	if claim == nil {
-		if p := orphans(s); !p.Idle() {
-			return p
+		if p, left := orphans(s, now); left {
+			return p // what the last claim left goes before the next one
 		}
 		return claimNext(s, now)
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -11,28 +12,71 @@ import (
 )
 
 // orphans takes away what is left of us about a Service that no release holds:
-// it was deleted mid-way, or made anew. Routes go first, for they name the rest.
-func orphans(s Snapshot) Plan {
-	p := Plan{}
-	v := view{Snapshot: s}
+// it was deleted mid-way, or made anew. Nothing can be asked of a Service that
+// is gone, so routes go first, for they name the rest; one that was made anew
+// selects the clone's pods, and the routes keep requests from those that leave.
+// left says whether anything of it is still there.
+func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
+	v := view{Snapshot: s, now: now}
 	for _, vs := range s.VirtualServices {
 		service, own := route.OursFor(vs)
 		if own && service == s.Key || !own && holds(vs, s) {
 			v.routes = append(v.routes, routing{vs: vs, own: own})
 		}
 	}
-	v.strip(&p, nil)
-	if len(p.Changes) > 0 {
-		return p
+	steps := []func(*Plan) bool{v.stripOrphans, v.removeClones, v.removeRules}
+	if s.Service != nil {
+		steps[0], steps[1] = steps[1], steps[0]
 	}
-	for _, d := range s.Deployments {
-		if isClone(d) && s.isOrphan(d) {
-			v.remove(&p, d, "takes the clone of a lost release away")
-			p.Events = append(p.Events, on(Event{Warning: true, Reason: "ClaimLost", Message: fmt.Sprintf("Service %s was deleted or made anew: its release %s is gone", s.Key, d.GetLabels()[intent.LabelTask])}, s.deployment(d.GetLabels()[intent.LabelOf]))...)
+	for _, step := range steps {
+		if step(&p) {
+			return p, true
 		}
 	}
-	v.dropRules(&p)
-	return p
+	return p, false
+}
+
+// Each step says whether something is there that must go before the next one.
+
+func (v view) stripOrphans(p *Plan) bool {
+	v.strip(p, nil)
+	return len(p.Changes) > 0
+}
+
+func (v view) removeClones(p *Plan) bool {
+	wait := false
+	for _, d := range v.Deployments {
+		if !isClone(d) || !v.isOrphan(d) {
+			continue
+		}
+		wait = v.Service != nil
+		if d.GetDeletionTimestamp() != nil {
+			continue
+		}
+		v.remove(p, d, "takes the clone of a lost release away")
+		p.Events = append(p.Events, on(Event{Warning: true, Reason: "ClaimLost", Message: fmt.Sprintf("Service %s was deleted or made anew: its release %s is gone", v.Key, d.GetLabels()[intent.LabelTask])}, v.deployment(d.GetLabels()[intent.LabelOf]))...)
+	}
+	return wait
+}
+
+// removeRules lets our rules outlive the routes by the propagation delay: the
+// Service may be there again before every proxy has forgotten them.
+func (v view) removeRules(p *Plan) bool {
+	for _, rule := range v.ourRules() {
+		since, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationUnused])
+		if err != nil {
+			after := rule.DeepCopy()
+			annotate(after, intent.AnnotationUnused, v.now.Format(time.RFC3339Nano))
+			p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "notes since when no route names the subsets"})
+			continue
+		}
+		if left := since.Add(v.Settings.Propagation).Sub(v.now); left > 0 {
+			p.sooner(left)
+			continue
+		}
+		v.remove(p, rule, "takes the subsets of the two versions away")
+	}
+	return len(v.ourRules()) > 0
 }
 
 // holds says whether a VirtualService has routes of ours for the Service.

@@ -55,12 +55,16 @@ func (v view) rule(want *unstructured.Unstructured) *unstructured.Unstructured {
 // stamp notes on a rule when its content changed, in the same write, so that
 // the propagation delay survives whoever waits for it.
 func (v view) stamp(rule *unstructured.Unstructured) {
-	annotations := rule.GetAnnotations()
+	annotate(rule, intent.AnnotationWritten, v.now.Format(time.RFC3339Nano))
+}
+
+func annotate(u *unstructured.Unstructured, key, value string) {
+	annotations := u.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[intent.AnnotationWritten] = v.now.Format(time.RFC3339Nano)
-	rule.SetAnnotations(annotations)
+	annotations[key] = value
+	u.SetAnnotations(annotations)
 }
 
 // unready is how long these subsets must still not be named by a route; 0 when

@@ -1,0 +1,307 @@
+package plan_test
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+func sameObject(a, b *unstructured.Unstructured) bool { return reflect.DeepEqual(a.Object, b.Object) }
+
+// ours says whether the controller's cache keeps a Deployment whole.
+func ours(d *unstructured.Unstructured) bool {
+	_, clone := d.GetLabels()[intent.LabelTask]
+	return clone || intent.Starts(d.GetAnnotations())
+}
+
+// remnant is what the controller's cache keeps of other Deployments.
+func remnant(d *unstructured.Unstructured) *unstructured.Unstructured {
+	out := d.DeepCopy()
+	spec := map[string]any{}
+	for _, path := range [][]string{{"replicas"}, {"selector"}, {"template", "metadata", "labels"}} {
+		if value, ok, _ := unstructured.NestedFieldCopy(d.Object, append([]string{"spec"}, path...)...); ok {
+			if err := unstructured.SetNestedField(spec, value, path...); err != nil {
+				panic(err)
+			}
+		}
+	}
+	out.Object["spec"] = spec
+	out.SetAnnotations(nil)
+	return out
+}
+
+// snapshot reads what the controller reads.
+func (c *cluster) snapshot(key types.NamespacedName) plan.Snapshot {
+	s := plan.Snapshot{Key: key, Settings: c.settings, Ways: c.ways, Service: c.get("Service " + key.String())}
+	s.Services = c.list("Service", key.Namespace)
+	for _, d := range c.list("Deployment", key.Namespace) {
+		if !ours(d) {
+			d = remnant(d)
+		}
+		s.Deployments = append(s.Deployments, d)
+	}
+	for _, vs := range c.list("VirtualService", "") {
+		services, wildcard := route.Concerns(vs)
+		if slices.Contains(services, key) || wildcard && route.Stands(vs, key).Wildcard != "" {
+			s.VirtualServices = append(s.VirtualServices, vs)
+		}
+	}
+	for _, rule := range c.list("DestinationRule", "") {
+		if route.Matches(rule, key) {
+			s.DestinationRules = append(s.DestinationRules, rule)
+		}
+	}
+	if s.Service == nil {
+		return s
+	}
+	if claim := c.claim(key); claim != nil {
+		s.Pods, s.Endpoints = c.planPods(release.ServiceOf(s.Service))
+		s.Autoscalers = c.list("HorizontalPodAutoscaler", key.Namespace)
+		if claim.Phase == release.Cancelling {
+			for _, rs := range c.list("ReplicaSet", key.Namespace) {
+				if owner := metav1.GetControllerOf(rs); owner != nil && owner.UID == claim.Original.UID {
+					s.ReplicaSets = append(s.ReplicaSets, rs)
+				}
+			}
+		}
+	}
+	return s
+}
+
+// pass makes one pass of the controller for a Service: it says whether anything
+// was written, and when to look again.
+func (c *cluster) pass(key types.NamespacedName) (wrote bool, after time.Duration) {
+	s := c.snapshot(key)
+	p := plan.Make(s, c.now)
+	for _, e := range p.Events {
+		if e.Warning {
+			c.say("event   %s on %s: %s", e.Reason, keyOf(e.On), e.Message)
+		}
+	}
+	if p.Idle() {
+		return false, p.After
+	}
+	for _, change := range p.Changes {
+		if err := c.apply(change); err != nil {
+			c.say("failed  %s %s: %v", change.Action, keyOf(target(change)), err)
+			return true, 0
+		}
+		c.say("%-7s %s: %s", change.Action, keyOf(target(change)), change.Why)
+		if c.wrote() {
+			return true, 0
+		}
+	}
+	if len(p.Annotations) > 0 {
+		c.annotateService(s.Service, p)
+	}
+	return true, p.After
+}
+
+// wrote counts a write, lets the judge look at it, and says whether the
+// controller dies now.
+func (c *cluster) wrote() (dies bool) {
+	c.writes++
+	c.judge.written()
+	if c.afterWrite != nil {
+		c.afterWrite()
+	}
+	return c.oneByOne || c.writes == c.crashAt
+}
+
+func target(change plan.Change) *unstructured.Unstructured {
+	if change.Object != nil {
+		return change.Object
+	}
+	return change.Before
+}
+
+// apply does one write as the API server would.
+func (c *cluster) apply(change plan.Change) error {
+	key := keyOf(target(change))
+	there := c.objects[key]
+	switch change.Action {
+	case plan.Create:
+		if there != nil {
+			return fmt.Errorf("%s exists: %w", key, errConflict)
+		}
+		c.put(change.Object)
+		return nil
+	case plan.Forget:
+		return c.forget(there, change)
+	}
+	if there == nil || there.GetUID() != change.Before.GetUID() {
+		return fmt.Errorf("%s is gone: %w", key, errConflict)
+	}
+	if change.Action != plan.Scale && there.GetResourceVersion() != change.Before.GetResourceVersion() {
+		return fmt.Errorf("%s was changed: %w", key, errConflict)
+	}
+	switch change.Action {
+	case plan.Update:
+		if there.GetKind() == "Deployment" && !ours(there) {
+			c.fail("%s is written although the cache holds but a remnant of it", key)
+		}
+		c.put(change.Object)
+	case plan.Delete:
+		c.foreground(there)
+	case plan.Scale:
+		replicas, _, _ := unstructured.NestedInt64(change.Object.Object, "spec", "replicas")
+		scaled := there.DeepCopy()
+		if err := unstructured.SetNestedField(scaled.Object, replicas, "spec", "replicas"); err != nil {
+			return err
+		}
+		c.put(scaled)
+	default:
+		return fmt.Errorf("unknown action %q", change.Action)
+	}
+	return nil
+}
+
+// foreground deletes with foreground propagation.
+func (c *cluster) foreground(u *unstructured.Unstructured) {
+	if u.GetKind() != "Deployment" {
+		c.drop(keyOf(u))
+		return
+	}
+	leaving := u.DeepCopy()
+	at := metav1.NewTime(c.now)
+	leaving.SetDeletionTimestamp(&at)
+	c.put(leaving)
+}
+
+// forget removes annotations that still have the value that was seen.
+func (c *cluster) forget(there *unstructured.Unstructured, change plan.Change) error {
+	if there == nil {
+		return nil
+	}
+	after, has := change.Object.GetAnnotations(), there.GetAnnotations()
+	for key, value := range change.Before.GetAnnotations() {
+		if _, stays := after[key]; stays {
+			continue
+		}
+		if has[key] != value {
+			return fmt.Errorf("annotation %s was changed: %w", key, errConflict)
+		}
+		delete(has, key)
+	}
+	out := there.DeepCopy()
+	if len(has) == 0 {
+		has = nil
+	}
+	out.SetAnnotations(has)
+	c.put(out)
+	return nil
+}
+
+// annotateService writes a plan's annotations by the resourceVersion that was read.
+func (c *cluster) annotateService(read *unstructured.Unstructured, p plan.Plan) {
+	there := c.get(keyOf(read))
+	if there == nil || there.GetResourceVersion() != read.GetResourceVersion() {
+		c.say("failed  status of %s: %v", keyOf(read), errConflict)
+		return
+	}
+	out, annotations := there.DeepCopy(), there.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	for key, value := range p.Annotations {
+		if value == nil {
+			delete(annotations, key)
+		} else {
+			annotations[key] = *value
+		}
+	}
+	out.SetAnnotations(annotations)
+	c.put(out)
+	c.say("status  %s: %s", keyOf(read), describe(p))
+	c.wrote()
+}
+
+// describe says what a status write tells: phase, steps and true conditions.
+func describe(p plan.Plan) string {
+	_, closes := p.Annotations[intent.AnnotationHistory]
+	s := p.Status
+	if s == nil || closes && p.Annotations[intent.AnnotationStatus] == nil {
+		if s == nil || !s.Phase.Ended() {
+			return "history"
+		}
+		return string(s.Phase) + ", closed"
+	}
+	var words []string
+	for _, step := range slices.Sorted(maps.Keys(s.Steps)) {
+		if s.Steps[step].Equal(latest(s.Steps)) {
+			words = append(words, string(step))
+		}
+	}
+	out := fmt.Sprintf("%s {%s}", s.Phase, strings.Join(words, " "))
+	for _, cond := range s.Conditions {
+		if cond.Status == metav1.ConditionTrue {
+			out += " " + cond.Type + "=" + cond.Reason
+		}
+	}
+	return out
+}
+
+func latest(steps release.Steps) (at time.Time) {
+	for _, t := range steps {
+		if t.After(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// mostPasses is far above what any scenario needs.
+const mostPasses = 2000
+
+// settle runs the controller until nothing is left to do and nothing will happen.
+func (c *cluster) settle() { c.until(func() bool { return false }) }
+
+// until runs the controller until a condition holds, or nothing is left to do.
+// It says whether the condition holds.
+func (c *cluster) until(done func() bool) bool {
+	for range mostPasses {
+		if done() {
+			return true
+		}
+		wrote, after := c.turn()
+		if wrote {
+			continue
+		}
+		next := c.nextEvent()
+		if timer := c.now.Add(after); after > 0 && (next.IsZero() || timer.Before(next)) {
+			next = timer
+		}
+		if next.IsZero() {
+			c.judge.settled()
+			return done()
+		}
+		c.advance(next.Sub(c.now))
+	}
+	c.fail("still busy after %d passes", mostPasses)
+	return false
+}
+
+// turn makes a pass for each Service, and says when to look again.
+func (c *cluster) turn() (wrote bool, after time.Duration) {
+	for _, key := range c.services {
+		w, a := c.pass(key)
+		wrote = wrote || w
+		if a > 0 && (after == 0 || a < after) {
+			after = a
+		}
+	}
+	return wrote, after
+}

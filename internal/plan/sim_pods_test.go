@@ -1,0 +1,193 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+const (
+	startUp  = 3 * time.Second // of a pod
+	shutDown = 2 * time.Second // of a pod
+)
+
+// pod is one pod of a Deployment. It is in the EndpointSlices from its start
+// until it is gone, and ready from readyAt until it leaves.
+type pod struct {
+	name      string
+	namespace string
+	owner     types.UID
+	labels    map[string]string
+	readyAt   time.Time
+	goneAt    time.Time // zero: it stays
+	deaf      bool      // never becomes ready
+	sick      bool      // fails its readiness probe
+}
+
+func (p *pod) leaving() bool { return !p.goneAt.IsZero() }
+
+func (p *pod) ready(now time.Time) bool {
+	return !p.leaving() && !p.sick && !p.deaf && !now.Before(p.readyAt)
+}
+
+// syncPods is the Deployment controller, the kubelets and the EndpointSlice
+// controller in one.
+func (c *cluster) syncPods() {
+	living := map[types.UID]bool{}
+	for _, d := range c.list("Deployment", "") {
+		living[d.GetUID()] = true
+		c.syncDeployment(d)
+	}
+	for _, p := range c.pods {
+		if !living[p.owner] {
+			c.dismiss(p) // its Deployment was deleted in the background
+		}
+		was := p.sick
+		p.sick = c.sick[p.labels["version"]]
+		if was && !p.sick {
+			p.readyAt = c.now // a kubelet notes when it became ready again
+		}
+	}
+	c.pods = slices.DeleteFunc(c.pods, func(p *pod) bool {
+		over := p.leaving() && !c.now.Before(p.goneAt)
+		if over {
+			c.gone = append(c.gone, p)
+		}
+		return over
+	})
+	for _, d := range c.list("Deployment", "") {
+		if d.GetDeletionTimestamp() != nil && len(c.podsOf(d.GetUID())) == 0 {
+			delete(c.objects, keyOf(d)) // foreground deletion is over
+			delete(c.objects, "ReplicaSet "+d.GetNamespace()+"/"+d.GetName())
+		}
+	}
+}
+
+func (c *cluster) dismiss(p *pod) {
+	if !p.leaving() {
+		p.goneAt = c.now.Add(shutDown)
+	}
+}
+
+func (c *cluster) podsOf(owner types.UID) []*pod {
+	var out []*pod
+	for _, p := range c.pods {
+		if p.owner == owner {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (c *cluster) syncDeployment(d *unstructured.Unstructured) {
+	w := release.WorkloadOf(d)
+	c.syncReplicaSet(d)
+	want := int(w.Replicas)
+	if d.GetDeletionTimestamp() != nil {
+		want = 0
+	}
+	var stay []*pod
+	for _, p := range c.podsOf(w.UID) {
+		if !p.leaving() {
+			stay = append(stay, p)
+		}
+	}
+	for len(stay) > want {
+		c.dismiss(stay[len(stay)-1])
+		stay = stay[:len(stay)-1]
+	}
+	for len(stay) < want {
+		c.version++
+		p := &pod{name: fmt.Sprintf("%s-%d", w.Name, c.version), namespace: w.Namespace, owner: w.UID, labels: w.Template, readyAt: c.now.Add(startUp)}
+		for _, image := range w.Images {
+			p.deaf = p.deaf || strings.HasSuffix(image, "-crash")
+		}
+		stay, c.pods = append(stay, p), append(c.pods, p)
+	}
+}
+
+// syncReplicaSet copies a Deployment's annotations to its ReplicaSet, and never
+// takes one away there: what kubectl rollout undo finds.
+func (c *cluster) syncReplicaSet(d *unstructured.Unstructured) {
+	key := "ReplicaSet " + d.GetNamespace() + "/" + d.GetName()
+	rs := c.objects[key]
+	if rs == nil {
+		rs = &unstructured.Unstructured{Object: map[string]any{"apiVersion": "apps/v1", "kind": "ReplicaSet"}}
+		rs.SetNamespace(d.GetNamespace())
+		rs.SetName(d.GetName())
+		rs.SetUID("rs-" + d.GetUID())
+		controller := true
+		rs.SetOwnerReferences(ownedBy(d, controller))
+	}
+	rs = rs.DeepCopy()
+	annotations := rs.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	for key, value := range d.GetAnnotations() {
+		annotations[key] = value
+	}
+	rs.SetAnnotations(annotations)
+	c.objects[key] = rs
+}
+
+// nextEvent is when the next pod becomes ready or goes; zero when none will.
+func (c *cluster) nextEvent() time.Time {
+	var next time.Time
+	note := func(at time.Time) {
+		if at.After(c.now) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	for _, p := range c.pods {
+		if p.leaving() {
+			note(p.goneAt)
+		} else if !p.deaf && !p.sick {
+			note(p.readyAt)
+		}
+	}
+	return next
+}
+
+// advance lets time pass, stopping at everything that happens in it.
+func (c *cluster) advance(d time.Duration) {
+	for until := c.now.Add(d); ; {
+		next := c.nextEvent()
+		if next.IsZero() || next.After(until) {
+			c.now = until
+			c.syncPods()
+			c.judge.check()
+			return
+		}
+		c.now = next
+		c.syncPods()
+		c.judge.check()
+	}
+}
+
+// planPods gives the pods and endpoints of a Service as a snapshot has them.
+func (c *cluster) planPods(service release.Service) (pods []plan.Pod, endpoints []plan.Endpoint) {
+	for _, p := range c.pods {
+		if p.namespace != service.Namespace || !service.Selects(labels.Set(p.labels)) {
+			continue
+		}
+		made := plan.Pod{Name: p.name, Labels: p.labels, Ready: p.ready(c.now), Leaving: p.leaving()}
+		if made.Ready {
+			made.ReadySince = p.readyAt
+		}
+		if p.deaf {
+			made.Trouble = "CrashLoopBackOff: back-off 10s restarting failed container"
+		}
+		pods = append(pods, made)
+		endpoints = append(endpoints, plan.Endpoint{Pod: p.name, Ready: made.Ready})
+	}
+	return pods, endpoints
+}
