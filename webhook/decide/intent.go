@@ -65,8 +65,8 @@ func goesOn(i intent.Intent, before map[string]string, mine Claim) (v Verdict) {
 	if !intent.Starts(before) {
 		v.refuse(resumed(i, mine)...)
 	}
-	if mine.Status.Phase.Ending() {
-		v.warn(fmt.Sprintf("release %s is %s already: a change of what it asks for may do nothing", i.Release, mine.Status.Phase))
+	if mine.Status.Phase == release.Finishing {
+		v.warn(fmt.Sprintf("release %s is finishing already: once the original goes, a change of what it asks for does nothing", i.Release))
 	}
 	v.Add(size(i, mine.Status.Peak))
 	return v

@@ -17,6 +17,7 @@ func TestIntent(t *testing.T) {
 		s.Task, s.Original.Name, s.Original.UID = "other-task", "reviews-v0", "uid-reviews-v0"
 	}))}
 	cancelling := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Cancelling }))}
+	finishing := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Finishing }))}
 	ended := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Finished }))}
 	broken := service(t, "reviews", nil)
 	broken.Annotations[intent.AnnotationStatus] = `{"schema": 7}`
@@ -91,9 +92,10 @@ func TestIntent(t *testing.T) {
 		},
 		{name: "let go and taken up again", before: keys(), after: good(), services: held},
 		{
-			name: "on its way out", before: good(), after: good("weight=10"), services: cancelling,
-			warnings: []string{"release reviews-v2 is Cancelling already"},
+			name: "on its way out", before: good(), after: good("weight=10"), services: finishing,
+			warnings: []string{"release reviews-v2 is finishing already"},
 		},
+		{name: "cancelled, and taken up again", before: keys(), after: good("weight=10"), services: cancelling},
 		{
 			name: "another name", before: good(), after: keys("release=reviews-v2b", "image=2.1", "version=v2", "finish=replace"), services: held,
 			more: []*unstructured.Unstructured{cloned(t)}, warnings: []string{"release reviews-v2 of Deployment shop/reviews-v1 is cancelled first"},
