@@ -96,6 +96,7 @@ it is left in them.`,
 	root.SetFlagErrorFunc(flagError)
 	cobra.AddTemplateFunc("tidy", tidy)
 	root.SetUsageTemplate(usageTemplate)
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	e.addConfigFlags(root.PersistentFlags())
 	root.AddGroup(&cobra.Group{ID: "release", Title: "Releases:"}, &cobra.Group{ID: "look", Title: "Looking:"}, &cobra.Group{ID: "cluster", Title: "The cluster:"})
@@ -107,9 +108,8 @@ it is left in them.`,
 	}
 	add("release", newCreate(e), newPolicy(e), newTakeover(e), newFinish(e), newCancel(e))
 	add("look", newStatus(e), newList(e), newWait(e), newServices(e), newRender(e), newDiff(e))
-	add("cluster", newInstall(e), newUninstall(e), newVersion(e))
+	add("cluster", newInstall(e), newUninstall(e), newVersion(e), newCompletion(e))
 	root.SetHelpCommandGroupID("cluster")
-	root.SetCompletionCommandGroupID("cluster")
 	return root
 }
 

@@ -98,6 +98,11 @@ func (p *page) versions(r Release) {
 	}
 	rows[0] = append(rows[0], "IMAGE")
 	rows = append(rows, append(original, changed(s)), append(grayscale, images(s.Grayscale.Images)))
+	if p.narrow(rows) { // the names can be told from the versions
+		for n, row := range rows {
+			rows[n] = slices.Delete(row, 1, 2)
+		}
+	}
 	for n, line := range columns(rows, 2) {
 		line = Clip(line, p.Width)
 		if n == 0 {
@@ -105,6 +110,15 @@ func (p *page) versions(r Release) {
 		}
 		p.line("%s", line)
 	}
+}
+
+// narrow says whether more than the last column would be cut.
+func (p *page) narrow(rows [][]string) bool {
+	var cut [][]string
+	for _, row := range rows {
+		cut = append(cut, row[:len(row)-1])
+	}
+	return slices.ContainsFunc(columns(cut, 2), func(line string) bool { return utf8.RuneCountInString(line) > p.Width })
 }
 
 func ready(v release.Version) string { return fmt.Sprintf("%d/%d", v.Ready, v.Replicas) }

@@ -1,0 +1,191 @@
+package view
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var (
+	began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	now   = began.Add(12 * time.Minute)
+)
+
+// routing is a release at 10 %.
+func routing() Release {
+	s := &release.Status{
+		Schema: release.Schema, Task: "reviews-v2", Form: intent.Canary, Phase: release.Routing, Finish: intent.Replace,
+		Service: release.Ref{Name: "reviews", UID: types.UID("s-1")}, Clone: "reviews-v2", Label: "version",
+		Original:  release.Version{Name: "reviews-v1", Version: "v1", Images: map[string]string{"reviews": "example.com/reviews:v1", "logs": "example.com/logs:v7"}, Ready: 9, Replicas: 9},
+		Grayscale: release.Version{Name: "reviews-v2", Version: "v2", Images: map[string]string{"reviews": "example.com/reviews:v2"}, Ready: 1, Replicas: 1},
+		Policy:    release.Policy{Weight: 1000, Traffic: intent.TrafficPolicy},
+		Live:      &release.Live{Weight: 1000, Most: 1000, Routes: 2},
+		Peak:      9, Started: began, By: "alice",
+	}
+	s.SetCondition(release.Progressing, false, release.ReasonSettled, "both versions share the traffic", began)
+	s.SetCondition(release.PodsReady, true, release.ReasonPodsReady, "1 of 1 pods are ready", began)
+	s.SetCondition(release.Routed, true, release.ReasonDelivered, "10 % asked, 10 % live", began)
+	s.SetCondition(release.Degraded, false, release.ReasonAsExpected, "all is well", began)
+	return Release{Namespace: "shop", Status: s, Claimed: true, Current: true, Now: now, Next: []Step{
+		{"kubectl grayscale policy reviews-v2 --weight PERCENT", "another share"},
+		{"kubectl grayscale cancel reviews-v2", "back to the original"},
+	}}
+}
+
+// failing is a release whose pods do not start, half way to another share.
+func failing() Release {
+	r := routing()
+	s := r.Status
+	s.Phase, s.Live.Weight = release.Starting, 0
+	s.Grayscale.Ready = 0
+	s.Strict = "the Service has a third version"
+	s.SetCondition(release.PodsReady, false, release.ReasonPodsNotReady, "0 of 1 pods are ready", began)
+	s.SetCondition(release.Degraded, true, release.ReasonPodsFailing, `a pod of the grayscale version fails: ImagePullBackOff: Back-off pulling image "example.com/reviews:v2"`, began)
+	s.SetCondition(release.OriginalChanged, true, release.ReasonTemplateChanged, "the original's pod template is not the one that was cloned", began)
+	r.Holds = "0 of 1 pods of the grayscale version are ready"
+	r.Stale = "listing VirtualServices: forbidden"
+	return r
+}
+
+// over is a release that the history keeps.
+func over(phase release.Phase, message string) Release {
+	r := routing()
+	ended := began.Add(5 * time.Minute)
+	r.Status = &release.Status{
+		Task: "reviews-v2", Form: intent.Canary, Phase: phase, Clone: "reviews-v2", Message: message,
+		Service: r.Status.Service, Original: release.Version{Name: "reviews-v1", Version: "v1"},
+		Grayscale: release.Version{Name: "reviews-v2", Version: "v2", Images: r.Status.Grayscale.Images},
+		Started:   began, Ended: &ended, By: "alice",
+	}
+	r.Ended, r.Claimed, r.Next = true, false, nil
+	return r
+}
+
+// asked is a release that the controller can't start.
+func asked() Release {
+	return Release{Namespace: "shop", Now: now, Refused: []string{"Deployment shop/reviews-v1: Service shop/ratings selects the same pods\nIngress shop/front leads to the same pods"},
+		Status: &release.Status{Task: "reviews-v2", Form: intent.Canary, Original: release.Version{Name: "reviews-v1"}, By: "alice"}}
+}
+
+func TestStatus(t *testing.T) {
+	for name, c := range map[string]struct {
+		release Release
+		t       Terminal
+	}{
+		"routing":       {routing(), Terminal{Width: 80}},
+		"routing-color": {routing(), Terminal{Width: 80, TTY: true, Color: true}},
+		"routing-40":    {routing(), Terminal{Width: 40}},
+		"failing":       {failing(), Terminal{Width: 80}},
+		"finished":      {over(release.Finished, ""), Terminal{Width: 80}},
+		"rejected":      {over(release.Rejected, "Service shop/reviews is held by release other of Deployment shop/reviews-v9"), Terminal{Width: 80}},
+		"refused":       {asked(), Terminal{Width: 80}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := Status(&b, c.t, c.release); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name, b.Bytes())
+		})
+	}
+}
+
+func TestTable(t *testing.T) {
+	releases := []Release{asked(), failing(), routing()}
+	for name, c := range map[string]struct{ wide, namespaces bool }{"table": {}, "table-wide": {true, true}} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := Table(&b, releases, c.wide, c.namespaces); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name, b.Bytes())
+		})
+	}
+}
+
+func TestObject(t *testing.T) {
+	for _, format := range []string{"json", "yaml"} {
+		var b bytes.Buffer
+		if err := Object(&b, format, routing().Status); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "status."+format, b.Bytes())
+	}
+	if err := Object(&bytes.Buffer{}, "xml", nil); err == nil {
+		t.Error("xml is no format, and was printed")
+	}
+}
+
+func TestLine(t *testing.T) {
+	for want, r := range map[string]Release{
+		"shop/reviews-v2: Routing, live 10% of 10% asked: both versions share the traffic":          routing(),
+		"shop/reviews-v2: Starting, 0/1 pods ready: 0 of 1 pods of the grayscale version are ready": failing(),
+		"shop/reviews-v2: Finished: the grayscale version is the only one":                          over(release.Finished, ""),
+		"shop/reviews-v2: Refused: the controller can't start it":                                   asked(),
+	} {
+		if got := r.Line(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	for _, c := range []struct {
+		in    string
+		width int
+		want  string
+	}{{"short", 5, "short"}, {"longer", 5, "long…"}, {"ünïcödé", 4, "ünï…"}, {"x", 0, ""}} {
+		if got := Clip(c.in, c.width); got != c.want {
+			t.Errorf("Clip(%q, %d) = %q, want %q", c.in, c.width, got, c.want)
+		}
+	}
+	if got := Wide("\x1b[1mlonger\x1b[0m", 5); len([]rune(got)) != 5+8 {
+		t.Errorf("Wide counted the colours: %q", got)
+	}
+	if got := Wrap("one two  three", 8); len(got) != 2 || got[0] != "one two" {
+		t.Errorf("Wrap gave %q", got)
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	env := func(values map[string]string) func(string) string {
+		return func(key string) string { return values[key] }
+	}
+	if got := TerminalOf(&bytes.Buffer{}, env(nil)); got != (Terminal{Width: 80}) {
+		t.Errorf("a buffer is %+v", got)
+	}
+	if got := TerminalOf(&bytes.Buffer{}, env(map[string]string{"COLUMNS": "40"})); got.Width != 40 {
+		t.Errorf("COLUMNS=40 gives %d", got.Width)
+	}
+	if got := (Terminal{}).Red("x"); got != "x" {
+		t.Errorf("painted without colours: %q", got)
+	}
+}
+
+// golden compares with testdata/NAME.golden.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
