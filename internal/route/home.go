@@ -36,18 +36,20 @@ func homeSites(in RulesInput, rules map[string]found) ([]site, intent.Faults) {
 	return sites, nil
 }
 
-// beyond gives the user's rules that callers elsewhere go by when no rule without
-// a workloadSelector names the host in the Service's namespace: a wildcard there,
-// else what the root namespace exports. exact: they name the host.
+// beyond gives the user's rules that callers elsewhere go by when what holds for
+// those in the Service's namespace has a workloadSelector, or is nothing: what
+// that namespace exports, else what the root namespace does. exact: they name the
+// host.
 func beyond(in RulesInput, home, root found) (hidden []site, exact bool) {
-	if fallback := plain(sitesOf(home.widest())); len(fallback) > 0 {
-		return fallback, false
+	exports := func(rule *unstructured.Unstructured) bool { return !private(rule) }
+	if here := home.only(exports).best(); len(here) > 0 {
+		return sitesOf(here), false
 	}
 	if in.RootNamespace == in.Service.Namespace {
 		return nil, false
 	}
-	exported := root.only(func(rule *unstructured.Unstructured) bool { return !private(rule) })
-	return sitesOf(exported.best()), len(exported.exact) > 0
+	there := root.only(exports)
+	return sitesOf(there.best()), len(there.exact) > 0
 }
 
 // torn is the fault of a rule with a workloadSelector in the Service's namespace,

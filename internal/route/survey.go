@@ -3,7 +3,6 @@ package route
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -71,39 +70,6 @@ func survey(in RulesInput) (sites []site, faults intent.Faults) {
 	slices.SortFunc(sites, compareSites(in.Service.Namespace))
 	slices.SortFunc(faults, func(a, b intent.Fault) int { return cmp.Compare(a.At, b.At) })
 	return sites, faults
-}
-
-// tangled finds rules of one namespace for the host of which istiod, after
-// merging one of ours with its peer, would also keep ours alone, or none for
-// callers that a workloadSelector leaves out: in mergeDestinationRule the last
-// rule that was compared decides, whatever its exportTo.
-func tangled(in RulesInput, namespace string, sites []site) (faults intent.Faults) {
-	general, selected := plain(sites), len(plain(sites)) < len(sites)
-	if namespace == in.RootNamespace && namespace != in.Service.Namespace {
-		// The private ones are kept apart from the exported there.
-		general = slices.DeleteFunc(general, func(s site) bool { return len(s.users) > 0 && private(s.users[0]) })
-	}
-	for i, s := range general {
-		if len(s.users) == 0 {
-			continue
-		}
-		names := strings.Join(texts(s.exportTo), ", ")
-		switch {
-		case i > 0:
-			faults = append(faults, intent.Fault{
-				Kind: intent.Conflict, At: ruleName(s.users[0]), Value: names,
-				Why:   "is another exportTo than that of " + ruleName(general[0].users[0]) + ", so that istiod would not merge rules for " + Host(in.Service) + " reliably",
-				Right: "give the rules of namespace " + namespace + " for one host the same exportTo",
-			})
-		case selected && names == ".":
-			faults = append(faults, intent.Fault{
-				Kind: intent.Conflict, At: ruleName(s.users[0]), Value: names,
-				Why:   "is an exportTo with which istiod drops the rule beside one with a workloadSelector",
-				Right: "leave exportTo out",
-			})
-		}
-	}
-	return faults
 }
 
 // farSites are those in a namespace that is not the Service's; hiding is a rule

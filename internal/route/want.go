@@ -95,8 +95,13 @@ func (n naming) ruleSpec(service types.NamespacedName, p placed, index int) map[
 		if policy := p.policy(); policy != nil {
 			out["trafficPolicy"] = copied(policy)
 		}
+		seen := map[string]bool{}
 		for _, subset := range p.subsets() {
-			subsets = append(subsets, copied(subset))
+			// Of two with one name istiod takes the first.
+			if name, _ := text(subset, "name"); !seen[name] {
+				seen[name] = true
+				subsets = append(subsets, copied(subset))
+			}
 		}
 	}
 	for _, ours := range n.ours {

@@ -52,7 +52,7 @@ var callers = []struct {
 
 // needed are refusals for what istiod would do; the others are the contract's.
 var needed = []string{"private", "private-both", "private-and-public", "caller-wildcard", "caller-selector-private", "root-private", "root-two", "root-wildcard-two",
-	"home-selector-root-wildcard"}
+	"root-selector-private", "home-selector-root-wildcard", "home-wildcards-torn"}
 
 // Where Rules refuses nothing, every caller gets every subset of ours, each with
 // the policy of what it stands for, and nothing of the user's changes. Where it
