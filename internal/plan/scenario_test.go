@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"testing"
+	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
@@ -63,16 +64,6 @@ var shortWay = []step{asks("weight=10"), annotate("traffic=grayscale"), annotate
 // back is a release that is taken back.
 var back = []step{asks("weight=50"), annotate("end=cancel")}
 
-var scenarios = []scenario{
-	{"finish: a route without a subset", []string{reviews, plainRoute}, wholeWay, release.Finished},
-	{"finish: a route to subset v1", []string{reviews, subsetRoute, subsetRule}, wholeWay, release.Finished},
-	{"finish: no VirtualService", []string{reviews}, wholeWay, release.Finished},
-	{"finish: a gateway and the mesh", []string{reviews, gatewayRoute, plainRoute}, wholeWay, release.Finished},
-	{"cancel: a route without a subset", []string{reviews, plainRoute}, back, release.Cancelled},
-	{"cancel: a route to subset v1", []string{reviews, subsetRoute, subsetRule}, back, release.Cancelled},
-	{"cancel: no VirtualService", []string{reviews}, back, release.Cancelled},
-}
-
 // TestScenarios runs each scenario, and pins every write of it down: how many
 // there are is a promise.
 func TestScenarios(t *testing.T) {
@@ -112,4 +103,12 @@ func fileName(name string) string {
 		}
 	}
 	return string(out)
+}
+
+// TestShortDrain: however short the drain, a version is not deleted before
+// every proxy knows that it has no more traffic.
+func TestShortDrain(t *testing.T) {
+	for _, steps := range [][]step{shortWay, back} {
+		scenario{world: strict, steps: steps}.run(t, func(c *cluster) { c.settings.Drain = time.Second })
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
@@ -45,6 +47,11 @@ func (c *cluster) syncPods() {
 	for _, d := range c.list("Deployment", "") {
 		living[d.GetUID()] = true
 		c.syncDeployment(d)
+	}
+	for _, rs := range c.list("ReplicaSet", "") {
+		if owner := metav1.GetControllerOf(rs); !living[owner.UID] {
+			delete(c.objects, keyOf(rs))
+		}
 	}
 	for _, p := range c.pods {
 		if !living[p.owner] {

@@ -127,9 +127,6 @@ func (c *cluster) theEnd(phase release.Phase) {
 		if user := c.judge.users[key]; user != nil && u.GetKind() != "Deployment" && u.GetKind() != "Service" && !asWritten(u, user) {
 			c.fail("%s is not what the user wrote", key)
 		}
-		if _, ok := u.GetAnnotations()[intent.KeyRelease]; ok && phase == release.Cancelled {
-			c.fail("%s still has the intent", key)
-		}
 	}
 	for _, service := range c.services {
 		if p := plan.Make(c.snapshot(service), c.now); !p.Idle() {
@@ -152,8 +149,15 @@ func (c *cluster) ended(service types.NamespacedName, phase release.Phase) {
 	if err != nil || len(h.Entries) == 0 {
 		c.fail("Service %s has no history: %v", service, err)
 	}
-	if h.Entries[0].Phase != phase {
-		c.fail("Service %s: the last release is %s, want %s", service, h.Entries[0].Phase, phase)
+	last := h.Entries[0]
+	if last.Phase != phase {
+		c.fail("Service %s: the last release is %s, want %s", service, last.Phase, phase)
+	}
+	for _, kind := range []string{"Deployment", "ReplicaSet"} {
+		key := kind + " " + service.Namespace + "/" + last.Original
+		if u := c.get(key); u != nil && u.GetAnnotations()[intent.KeyRelease] == last.Task {
+			c.fail("%s still has the intent", key)
+		}
 	}
 }
 

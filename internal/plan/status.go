@@ -79,7 +79,7 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 	}
 	s.SetCondition(release.Routed, routed, why, fmt.Sprintf("%s %% asked, %s %% live", o.Asked.Policy.Asked(), o.Routes.Min), v.now)
 
-	bad, why, message := v.degraded(s, p)
+	bad, why, message := v.degraded(s, d, p)
 	s.SetCondition(release.Degraded, bad, why, message, v.now)
 	changed := v.intent != nil && release.WorkloadOf(v.original).TemplateHash != s.Original.Template
 	if changed || s.Condition(release.OriginalChanged) != nil {
@@ -92,7 +92,7 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 }
 
 // degraded gives the gravest thing that is wrong.
-func (v view) degraded(s *release.Status, p *Plan) (bool, string, string) {
+func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, string, string) {
 	o := v.observation
 	begun := s.Steps.Done(release.Step(release.Ready))
 	switch {
@@ -114,6 +114,8 @@ func (v view) degraded(s *release.Status, p *Plan) (bool, string, string) {
 		return true, release.ReasonPodsFailing, "a pod of the grayscale version fails: " + o.Clone.Trouble
 	case v.holdingFor() > 0:
 		return true, release.ReasonNoEndpoints, "the grayscale version is back, and gets traffic again once it has stayed ready"
+	case d.Reason == release.ReasonUndersized || d.Reason == release.ReasonManaged:
+		return true, d.Reason, d.Message // a verb is held back
 	default:
 		return false, release.ReasonAsExpected, "all is well"
 	}
@@ -164,7 +166,11 @@ func differs(before, after *release.Status) bool {
 		if s.Live != nil {
 			live = *s.Live
 		}
-		return []any{s.Phase, s.Steps, live, s.Peak, s.Strict, truths}
+		strict := s.Strict
+		if s.Phase == release.Pending {
+			strict = "" // nothing rests on it yet, and the next phase tells it
+		}
+		return []any{s.Phase, s.Steps, live, s.Peak, strict, truths}
 	}
 	return !reflect.DeepEqual(lasting(before), lasting(after))
 }

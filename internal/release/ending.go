@@ -1,6 +1,8 @@
 package release
 
 import (
+	"time"
+
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 )
 
@@ -19,7 +21,7 @@ func cancelling(o Observation) Decision {
 		return d
 	}
 	if o.Clone.Exists {
-		left := o.left(steps.At(StepDrain), o.Drain)
+		left := o.draining()
 		if steps.Done(StepDrain) && left > 0 {
 			return wait(Cancelling, left, ReasonDraining, "the grayscale version serves its last requests", KeepRules, KeepRoutes)
 		}
@@ -34,16 +36,21 @@ func cancelling(o Observation) Decision {
 	return Decision{Phase: Cancelled, Ends: true, Do: []Do{RemoveIntent}}
 }
 
+// draining is how long the loser must still be there: until its last requests
+// are served, and no proxy sends it another one.
+func (o Observation) draining() time.Duration {
+	return o.left(o.Status.Steps.At(StepDrain), max(o.Drain, o.Propagation))
+}
+
 // finishing lets the original go, and gives its place to the clone.
 func finishing(o Observation) Decision {
-	steps := o.Status.Steps
 	if o.Status.Phase != Finishing {
 		return Decision{Phase: Finishing, Mark: []Step{StepDrain}, Reason: ReasonDraining}
 	}
 	if o.Origin.Exists {
 		d := wait(Finishing, 0, ReasonDraining, "the original version serves its last requests", KeepRules, SetRoutes, KeepClone, AppendSubsets)
 		d.Weight, d.Replicas = intent.Full, max(o.need(intent.Full), o.Clone.Replicas)
-		if left := o.left(steps.At(StepDrain), o.Drain); left > 0 {
+		if left := o.draining(); left > 0 {
 			d.After = left
 			return d
 		}

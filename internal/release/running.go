@@ -32,7 +32,7 @@ func (o Observation) routes(d *Decision) {
 	case o.lost() && o.Status.Strict != "" && o.Routes.Max > 0 && o.Origin.Ready > 0:
 		set(0) // Envoy can't do it by itself
 	case asked > o.Routes.Min && o.undersized():
-		keep(0, ReasonWaitingForTraffic, fmt.Sprintf("a take-over needs %d replicas of the grayscale version, and %d are asked for: write replicas: auto, or accept: undersized", o.peak(), o.Asked.Policy.Replicas))
+		keep(0, ReasonUndersized, o.tooFew())
 	case asked <= o.Routes.Min:
 		set(asked)
 	case !o.Status.Steps.Done(Step(Ready)):
@@ -45,19 +45,25 @@ func (o Observation) routes(d *Decision) {
 		set(asked)
 	}
 	if o.Asked.Policy.End == intent.EndFinish && d.Message == "" {
-		d.Reason, d.Message = ReasonWaitingForTraffic, o.notFinishing(asked)
+		d.Reason, d.Message = o.notFinishing(asked)
 	}
 }
 
-func (o Observation) notFinishing(asked intent.Weight) string {
+func (o Observation) notFinishing(asked intent.Weight) (reason, message string) {
 	switch {
 	case asked != intent.Full:
-		return fmt.Sprintf("a release finishes when the grayscale version has all traffic, and %s %% is asked: take over first", asked)
+		return ReasonWaitingForTraffic, fmt.Sprintf("a release finishes when the grayscale version has all traffic, and %s %% is asked: take over first", asked)
+	case o.undersized():
+		return ReasonUndersized, o.tooFew()
 	case o.Asked.Managed != "":
-		return fmt.Sprintf("finishing by replace deletes the original, which %s would not have (accept: managed is not supported by this version)", o.Asked.Managed)
+		return ReasonManaged, fmt.Sprintf("finishing by replace deletes the original, which %s would not have (accept: managed is not supported by this version)", o.Asked.Managed)
 	default:
-		return "the release finishes as soon as the grayscale version has all traffic"
+		return ReasonWaitingForTraffic, "the release finishes as soon as the grayscale version has all traffic"
 	}
+}
+
+func (o Observation) tooFew() string {
+	return fmt.Sprintf("holding all traffic needs %d replicas of the grayscale version, and %d are asked for: write replicas: auto, or accept: undersized", o.peak(), o.Asked.Policy.Replicas)
 }
 
 // pods says how far the grayscale version is from what a share needs.
