@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -18,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
@@ -209,5 +212,38 @@ func TestABrokenCertificateLeavesTheLastOne(t *testing.T) {
 		if _, err := c.GetCertificate(nil); err == nil {
 			t.Error("serves a certificate that is none")
 		}
+	}
+}
+
+// TestTheConfigurationsNameThePathsThatAreServed, and ask both webhooks for
+// Deployments about the same writes: CEL can't be shared between two objects.
+func TestTheConfigurationsNameThePathsThatAreServed(t *testing.T) {
+	file, err := os.ReadFile("../manifests/base/webhooks.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conditions := map[string]any{}
+	for document := range strings.SplitSeq(string(file), "\n---\n") {
+		var u unstructured.Unstructured
+		if err := yaml.Unmarshal([]byte(document), &u.Object); err != nil {
+			t.Fatal(err)
+		}
+		hooks, _, _ := unstructured.NestedSlice(u.Object, "webhooks")
+		for _, hook := range hooks {
+			path, _, _ := unstructured.NestedString(hook.(map[string]any), "clientConfig", "service", "path")
+			conditions[path] = hook.(map[string]any)["matchConditions"]
+		}
+	}
+	served := handlers()
+	if len(served) != len(conditions) {
+		t.Errorf("%d webhooks are configured, %d served", len(conditions), len(served))
+	}
+	for path := range conditions {
+		if served[path] == nil {
+			t.Errorf("%s is configured and not served", path)
+		}
+	}
+	if !reflect.DeepEqual(conditions[PathMutateDeployment], conditions[PathValidateDeployment]) {
+		t.Error("the two webhooks for Deployments have different conditions")
 	}
 }

@@ -5,6 +5,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -69,7 +70,7 @@ func run(m *testing.M) (code int, err error) {
 	if err := install(ctx); err != nil {
 		return 1, err
 	}
-	defer func() { err = remove(context.Background()) }()
+	defer func() { err = errors.Join(err, remove(context.Background())) }()
 	ended, err := serve(ctx)
 	if err != nil {
 		return 1, err
@@ -125,7 +126,7 @@ func serve(ctx context.Context) (<-chan error, error) {
 	ended := make(chan error, 1)
 	go func() {
 		err := mgr.Start(ctx)
-		ended <- joined(err, os.RemoveAll(dir))
+		ended <- errors.Join(err, os.RemoveAll(dir))
 	}()
 	select {
 	case err := <-ended:
@@ -135,15 +136,6 @@ func serve(ctx context.Context) (<-chan error, error) {
 		return nil, fmt.Errorf("the webhooks were not ready after %s", soon)
 	}
 	return ended, nil
-}
-
-func joined(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // answered waits until the API server has seen the configurations: until it
