@@ -119,6 +119,7 @@ func knownVerb(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	message := fmt.Sprintf("%q is not a verb of %s", args[0], cmd.DisplayName())
+	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		message += fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
 	}

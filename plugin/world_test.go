@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,10 @@ func (w world) runUntil(ctx context.Context, args ...string) (stdout, stderr str
 	e.Now = func() time.Time { return noon }
 	e.Connect = func() (client.WithWatch, error) { return w.WithWatch, nil }
 	e.Logs = func() kubernetes.Interface { return nil }
-	code = Run(ctx, e, append(args, "-n", "shop"))
+	if !slices.Contains(args, "-n") {
+		args = append(args, "-n", "shop")
+	}
+	code = Run(ctx, e, args)
 	return out.String(), errOut.String(), code
 }
 

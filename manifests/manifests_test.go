@@ -1,0 +1,171 @@
+package manifests
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+	"github.com/kubectl-grayscale/kubectl-grayscale/webhook"
+)
+
+func build(t *testing.T, o Options) []*unstructured.Unstructured {
+	t.Helper()
+	objects, err := Build(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+// typed gives all objects of a kind, strictly: no field may be unknown.
+func typed[T any](t *testing.T, objects []*unstructured.Unstructured, kind string) []T {
+	t.Helper()
+	var out []T
+	for _, u := range objects {
+		if u.GetKind() != kind {
+			continue
+		}
+		var value T
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(u.Object, &value, true); err != nil {
+			t.Fatalf("%s %s: %v", kind, u.GetName(), err)
+		}
+		out = append(out, value)
+	}
+	if len(out) == 0 {
+		t.Fatalf("no %s", kind)
+	}
+	return out
+}
+
+func TestLabelsAndOrder(t *testing.T) {
+	objects := build(t, Options{})
+	last := -1
+	for _, u := range objects {
+		for key, value := range Selector {
+			if u.GetLabels()[key] != value {
+				t.Errorf("%s %s lacks label %s=%s, by which uninstall finds it", u.GetKind(), u.GetName(), key, value)
+			}
+		}
+		if rank(u) < last {
+			t.Errorf("%s %s is applied too early or of an unknown kind", u.GetKind(), u.GetName())
+		}
+		last = rank(u)
+		if !slices.ContainsFunc(Removal(), func(r Removable) bool {
+			return r.Kind == u.GetKind() && r.APIVersion == u.GetAPIVersion() && r.Namespaced == (u.GetNamespace() != "")
+		}) {
+			t.Errorf("%s %s: uninstall does not know the kind", u.GetKind(), u.GetName())
+		}
+	}
+}
+
+func TestWebhooksReachTheController(t *testing.T) {
+	objects := build(t, Options{})
+	var clients []admissionv1.WebhookClientConfig
+	for _, c := range typed[admissionv1.MutatingWebhookConfiguration](t, objects, "MutatingWebhookConfiguration") {
+		for _, w := range c.Webhooks {
+			clients = append(clients, w.ClientConfig)
+		}
+	}
+	for _, c := range typed[admissionv1.ValidatingWebhookConfiguration](t, objects, "ValidatingWebhookConfiguration") {
+		for _, w := range c.Webhooks {
+			clients = append(clients, w.ClientConfig)
+		}
+	}
+	service := typed[corev1.Service](t, objects, "Service")[0]
+	served := []string{webhook.PathMutateDeployment, webhook.PathValidateDeployment, webhook.PathMutateVirtualService}
+	for _, c := range clients {
+		to := c.Service
+		if to == nil || to.Name != service.Name || to.Namespace != service.Namespace || to.Path == nil || !slices.Contains(served, *to.Path) {
+			t.Errorf("a webhook calls %+v, which nobody serves", to)
+		}
+	}
+	pod := typed[appsv1.Deployment](t, objects, "Deployment")[0].Spec.Template
+	for key, value := range service.Spec.Selector {
+		if pod.Labels[key] != value {
+			t.Errorf("the Service selects %s=%s, and the pods have %q", key, value, pod.Labels[key])
+		}
+	}
+	ports := pod.Spec.Containers[0].Ports
+	if !slices.ContainsFunc(ports, func(p corev1.ContainerPort) bool { return p.Name == service.Spec.Ports[0].TargetPort.StrVal }) {
+		t.Errorf("the Service leads to port %s, which the pods lack", service.Spec.Ports[0].TargetPort.StrVal)
+	}
+}
+
+// TestRights holds that the controller may read every kind that a snapshot has.
+func TestRights(t *testing.T) {
+	roles := typed[rbacv1.ClusterRole](t, build(t, Options{}), "ClusterRole")
+	for _, kind := range []schema.GroupVersionKind{
+		snapshot.Deployments, snapshot.ReplicaSets, snapshot.Services, snapshot.Pods, snapshot.EndpointSlices, snapshot.VirtualServices,
+		snapshot.DestinationRules, snapshot.ServiceEntries, snapshot.Ingresses, snapshot.HTTPRoutes, snapshot.Autoscalers,
+	} {
+		resource, _ := meta.UnsafeGuessKindToResource(kind)
+		for _, verb := range []string{"get", "list", "watch"} {
+			if !slices.ContainsFunc(roles[0].Rules, func(r rbacv1.PolicyRule) bool {
+				return slices.Contains(r.APIGroups, kind.Group) && slices.Contains(r.Resources, resource.Resource) && slices.Contains(r.Verbs, verb) && len(r.ResourceNames) == 0
+			}) {
+				t.Errorf("the controller may not %s %s", verb, resource.GroupResource())
+			}
+		}
+	}
+	for _, rule := range roles[0].Rules {
+		if slices.Contains(rule.Verbs, "*") || slices.Contains(rule.Resources, "*") || slices.Contains(rule.Resources, "secrets") {
+			t.Errorf("a right that is too wide: %+v", rule)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	second, none := time.Second, time.Duration(0)
+	o := Options{Namespace: "canaries", Image: "example.com:5000/controller@sha256:0123", Replicas: 3, Propagation: &second, Drain: &none, VersionLabel: "track"}
+	objects := build(t, o)
+	d := typed[appsv1.Deployment](t, objects, "Deployment")[0]
+	c := d.Spec.Template.Spec.Containers[0]
+	if *d.Spec.Replicas != 3 || c.Image != o.Image {
+		t.Errorf("%d replicas of %s", *d.Spec.Replicas, c.Image)
+	}
+	for _, arg := range []string{"--propagation-delay=1s", "--drain=0s", "--version-label=track"} {
+		if !slices.Contains(c.Args, arg) {
+			t.Errorf("%s is not among %v", arg, c.Args)
+		}
+	}
+	for _, u := range objects {
+		text, err := u.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), Namespace) {
+			t.Errorf("%s %s still names %s: %s", u.GetKind(), u.GetName(), Namespace, text)
+		}
+	}
+	for _, u := range objects {
+		if u.GetKind() != "Deployment" {
+			continue
+		}
+		had := Installed(u)
+		if had.Namespace != o.Namespace || had.Image != o.Image || had.Replicas != 3 || *had.Propagation != second || *had.Drain != none || had.VersionLabel != "track" {
+			t.Errorf("read back: %+v", had)
+		}
+	}
+}
+
+// TestRestricted holds what the restricted Pod Security Standard asks for.
+// https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+func TestRestricted(t *testing.T) {
+	spec := typed[appsv1.Deployment](t, build(t, Options{}), "Deployment")[0].Spec.Template.Spec
+	pod, c := spec.SecurityContext, spec.Containers[0].SecurityContext
+	if !*pod.RunAsNonRoot || pod.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault || *c.AllowPrivilegeEscalation ||
+		!*c.ReadOnlyRootFilesystem || !slices.Equal(c.Capabilities.Drop, []corev1.Capability{"ALL"}) {
+		t.Errorf("the controller's pod may more than it needs: %+v %+v", pod, c)
+	}
+}

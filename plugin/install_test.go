@@ -1,0 +1,109 @@
+package plugin
+
+import (
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
+)
+
+func TestInstallPrints(t *testing.T) {
+	w := newWorld(t)
+	stdout, stderr, code := w.run("install", "--image", "example.com/c:v1", "--propagation-delay", "2s", "--dry-run", "-o", "yaml")
+	if code != exitDone || stderr != "" {
+		t.Fatalf("exit status %d: %s", code, stderr)
+	}
+	objects, err := NewEnv("", quiet).readFile(written(t, stdout))
+	if err != nil || len(objects) < 10 {
+		t.Errorf("%d objects, %v", len(objects), err)
+	}
+	for _, text := range []string{"image: example.com/c:v1", "--propagation-delay=2s", "--drain=30s"} {
+		if !strings.Contains(stdout, text) {
+			t.Errorf("the manifests lack %q", text)
+		}
+	}
+	w.fails(exitUsage, []string{"--image is missing"}, "install")
+	w.fails(exitUsage, []string{"install prints yaml only"}, "install", "--image", "x", "--dry-run", "-o", "json")
+	w.fails(exitUsage, []string{"--output goes with --dry-run"}, "install", "--image", "x", "-o", "yaml")
+	w.fails(exitUsage, []string{"times from 0 on"}, "install", "--image", "x", "--drain=-1s")
+}
+
+func TestInstallTwice(t *testing.T) {
+	w := newWorld(t)
+	said := w.ok("install", "--image", "example.com/c:v1", "--replicas", "2", "--drain", "5s", "--wait=false")
+	if !strings.Contains(said, "deployment.apps/grayscale-controller created") || strings.Contains(said, "configured") {
+		t.Errorf("the first install says %s", said)
+	}
+	w.ok("install", "--image", "example.com/c:v2", "--wait=false")
+	w.ok("install", "--wait=false")
+	d := newObject("apps/v1", "Deployment")
+	if err := w.Get(t.Context(), client.ObjectKey{Namespace: manifests.Namespace, Name: manifests.Controller}, d); err != nil {
+		t.Fatal(err)
+	}
+	if o := manifests.Installed(d); o.Image != "example.com/c:v2" || o.Replicas != 2 || o.Drain.Seconds() != 5 {
+		t.Errorf("an upgrade lost a setting: %+v", o)
+	}
+	if said := w.ok("version"); !strings.Contains(said, "controller: example.com/c:v2") {
+		t.Errorf("version says %s", said)
+	}
+}
+
+func TestInstallTimesOut(t *testing.T) {
+	newWorld(t).fails(exitTimeout, []string{"the controller is not ready", "0 of 1 pods available"}, "install", "--image", "x:v1", "--timeout", "300ms")
+}
+
+func TestUninstall(t *testing.T) {
+	w := newWorld(t, past(reviews, reviewsV1, "old-task"), deployment("reviews-v1", "v1", map[string]string{"release": "old-task", "image": "v2"}))
+	w.ok("install", "--image", "example.com/c:v1", "--wait=false")
+	w.ok("uninstall", "--timeout", "20s")
+	objects, err := manifests.Build(manifests.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range objects {
+		if err := w.Get(t.Context(), client.ObjectKeyFromObject(u), newObject(u.GetAPIVersion(), u.GetKind())); !apierrors.IsNotFound(err) {
+			t.Errorf("%s %s is left (%v)", u.GetKind(), u.GetName(), err)
+		}
+	}
+	if left := w.intent("reviews-v1"); len(left) > 0 {
+		t.Errorf("an intent is left: %v", left)
+	}
+	has := func() bool {
+		u := newObject("v1", "Service")
+		if err := w.Get(t.Context(), client.ObjectKeyFromObject(reviews), u); err != nil {
+			t.Fatal(err)
+		}
+		return u.GetAnnotations()["grayscale.dev/history"] != ""
+	}
+	if !has() {
+		t.Error("uninstall took the history, and was not told to")
+	}
+	if w.ok("uninstall", "--purge"); has() {
+		t.Error("uninstall --purge left the history")
+	}
+}
+
+func TestUninstallRefuses(t *testing.T) {
+	w := running(t, release.Routing, nil)
+	w.fails(exitFailed, []string{"still running: shop/reviews-v2", "--cancel-running"}, "uninstall")
+	w.fails(exitFailed, []string{"only a controller can end them", "it is not installed in namespace grayscale-system"}, "uninstall", "--cancel-running")
+	w.fails(exitUsage, []string{"choose one"}, "uninstall", "--cancel-running", "--force")
+	if got := w.intent("reviews-v1")["end"]; got != "" {
+		t.Errorf("a refused uninstall wrote end=%s", got)
+	}
+}
+
+func TestInstallIntoAnothersNamespace(t *testing.T) {
+	theirs := newObject("v1", "Namespace")
+	theirs.SetName("platform")
+	w := newWorld(t, theirs)
+	w.ok("install", "--image", "example.com/c:v1", "--controller-namespace", "platform", "--wait=false")
+	w.ok("uninstall", "--controller-namespace", "platform", "--timeout", "20s")
+	if err := w.Get(t.Context(), client.ObjectKeyFromObject(theirs), newObject("v1", "Namespace")); err != nil {
+		t.Errorf("uninstall took a namespace that was there before: %v", err)
+	}
+}

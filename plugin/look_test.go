@@ -1,0 +1,243 @@
+package plugin
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
+)
+
+// crowd is a namespace with one of everything: ratings runs, reviews is asked
+// for, details has ended, and twice is asked for by two Deployments.
+func crowd(t *testing.T) world {
+	ratings, ratingsV1 := service("ratings", map[string]string{"app": "ratings"}), deployment("ratings-v1", "v1", map[string]string{"release": "ratings-v2"})
+	details, detailsV1 := service("details", map[string]string{"app": "details"}), deployment("details-v1", "v1", nil)
+	others, othersV1 := service("others", map[string]string{"app": "others"}), deployment("others-v1", "v1", nil)
+	return newWorld(t,
+		claimed(ratings, ratingsV1, "ratings-v2", release.Routing, release.Policy{Weight: 500}), ratingsV1,
+		reviews, deployment("reviews-v1", "v1", map[string]string{"release": "reviews-v2", "image": "v2"}),
+		past(details, detailsV1, "details-v2", "details-v3", "shared"), detailsV1,
+		past(others, othersV1, "shared"), othersV1,
+		deployment("a-v1", "v1", map[string]string{"release": "twice"}), deployment("b-v1", "v1", map[string]string{"release": "twice"}),
+	)
+}
+
+func TestFind(t *testing.T) {
+	w := crowd(t)
+	for arg, want := range map[string]string{
+		"ratings-v2": "ratings-v2", "svc/ratings": "ratings-v2", "deploy/ratings-v1": "ratings-v2", "Deployment/ratings-v2": "ratings-v2",
+		"reviews-v2": "reviews-v2", "service/reviews": "reviews-v2", "deployments/reviews-v1": "reviews-v2",
+		"details-v2": "details-v2", "svc/details": "shared", "deploy/details-v1": "shared", "deploy/a-v1": "twice",
+	} {
+		if stdout, stderr, code := w.run("status", arg, "-o", "name"); code != exitDone || strings.TrimSpace(stdout) != want {
+			t.Errorf("%s is %q, want %s (exit status %d, %s)", arg, stdout, want, code, stderr)
+		}
+	}
+	w.fails(exitFailed, []string{"no such release in namespace shop; what runs there: ratings-v2, reviews-v2, twice"}, "status", "nope")
+	w.fails(exitFailed, []string{"2 releases in namespace shop go by that: deploy/a-v1, deploy/b-v1"}, "status", "twice")
+	w.fails(exitFailed, []string{"releases of several Services", "svc/details", "svc/others"}, "status", "shared")
+	w.fails(exitUsage, []string{"a release is no pod"}, "status", "pod/x")
+	w.fails(exitUsage, []string{"names nothing"}, "status", "svc/")
+	newWorld(t).fails(exitFailed, []string{"no such release in namespace shop, where none runs"}, "cancel", "nope")
+}
+
+func TestClaimOfAnotherUID(t *testing.T) {
+	restored := claimed(reviews, reviewsV1, "reviews-v2", release.Routing, release.Policy{})
+	restored.SetUID("made-anew")
+	newWorld(t, restored, reviewsV1).fails(exitFailed, []string{"where none runs"}, "status", "reviews-v2")
+}
+
+func TestBrokenClaim(t *testing.T) {
+	broken := annotated(reviews, "grayscale.dev/status", map[string]any{"schema": 99})
+	w := newWorld(t, broken, reviewsV1)
+	w.fails(exitFailed, []string{"schema 99"}, "status", "svc/reviews")
+	w.ok("list")
+}
+
+func TestStatusJSON(t *testing.T) {
+	stdout, stderr, code := crowd(t).run("status", "ratings-v2", "-o", "json")
+	var got release.Status
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitDone {
+		t.Fatalf("exit status %d, %v: %s%s", code, err, stdout, stderr)
+	}
+	if got.Task != "ratings-v2" || got.Service.Name != "ratings" || got.Original.Version != "v1" {
+		t.Errorf("the status is %+v", got)
+	}
+}
+
+func TestList(t *testing.T) {
+	w := crowd(t)
+	stdout, _, _ := w.run("list")
+	for _, line := range []string{"TASK", "ratings-v2   ratings", "reviews-v2   reviews", "Asked", "Routing"} {
+		if !strings.Contains(stdout, line) {
+			t.Errorf("the list lacks %q:\n%s", line, stdout)
+		}
+	}
+	if stdout, _, _ := w.run("list", "-o", "name"); stdout != "ratings-v2\nreviews-v2\ntwice\ntwice\n" {
+		t.Errorf("the names are %q", stdout)
+	}
+	var got struct{ Items []map[string]any }
+	if stdout, _, _ := w.run("list", "-A", "-o", "json"); json.Unmarshal([]byte(stdout), &got) != nil || got.Items[0]["namespace"] != "shop" || got.Items[0]["task"] != "ratings-v2" {
+		t.Errorf("the JSON is %s", stdout)
+	}
+	if stdout, stderr, code := newWorld(t).run("list"); stdout != "" || code != exitDone || !strings.Contains(stderr, "No release runs in namespace shop") {
+		t.Errorf("an empty list says %q %q", stdout, stderr)
+	}
+}
+
+func TestServices(t *testing.T) {
+	headless := service("headless", map[string]string{"app": "details"})
+	headless.Object["spec"].(map[string]any)["clusterIP"] = "None"
+	ratings, ratingsV1 := service("ratings", map[string]string{"app": "ratings"}), deployment("ratings-v1", "v1", nil)
+	w := newWorld(t, reviews, reviewsV1, service("empty", map[string]string{"app": "empty"}), headless, deployment("details-v1", "v1", nil),
+		claimed(ratings, ratingsV1, "ratings-v2", release.Routing, release.Policy{}), ratingsV1)
+	stdout, _, _ := w.run("services", "-o", "json")
+	var got struct{ Items []standing }
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatalf("%v: %s", err, stdout)
+	}
+	want := map[string]string{"empty": unfit, "headless": unfit, "ratings": busy, "reviews": free}
+	for _, s := range got.Items {
+		if s.State != want[s.Name] {
+			t.Errorf("Service %s is %s, want %s (%s)", s.Name, s.State, want[s.Name], s.Why)
+		}
+		if s.State == unfit && len(s.Why) == 0 || s.State == busy && s.Task == "" {
+			t.Errorf("Service %s: nothing says why: %+v", s.Name, s)
+		}
+		delete(want, s.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not listed: %v", want)
+	}
+	if stdout, _, _ := w.run("services", "-o", "name"); stdout != "service/reviews\n" {
+		t.Errorf("what can be released is %q", stdout)
+	}
+}
+
+func TestRenderAndDiff(t *testing.T) {
+	w := newWorld(t, reviews, deployment("reviews-v1", "v1", map[string]string{"release": "reviews-v2", "image": "v2", "weight": "10", "finish": "replace"}))
+	stdout, stderr, code := w.run("render", "reviews-v2")
+	if code != exitDone {
+		t.Fatalf("exit status %d: %s", code, stderr)
+	}
+	for _, text := range []string{"kind: DestinationRule", "kind: VirtualService", "kind: Deployment", "weight: 1000", "name: reviews-v2"} {
+		if !strings.Contains(stdout, text) {
+			t.Errorf("render lacks %q:\n%s", text, stdout)
+		}
+	}
+	diff, stderr, code := w.run("diff", "reviews-v2")
+	if code != exitFailed || stderr != "" || !strings.Contains(diff, "+++ release/shop/deployment.apps/reviews-v2") {
+		t.Errorf("diff: exit status %d, %s%s", code, diff, stderr)
+	}
+	w.fails(exitUsage, []string{"no such release"}, "diff", "nope")
+	w.fails(exitUsage, []string{"TASK (or -f FILE) is missing"}, "render")
+	w.fails(exitUsage, []string{"not both"}, "render", "reviews-v2", "-f", "x")
+
+	objects, err := NewEnv("", quiet).readFile(written(t, stdout))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range objects {
+		if err := w.Create(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRenderFiles(t *testing.T) {
+	d := deployment("reviews-v1", "v1", map[string]string{"release": "reviews-v2", "image": "v2", "weight": "10", "finish": "replace"})
+	text, err := toYAML([]*unstructured.Unstructured{reviews, d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t) // which holds nothing
+	stdout, stderr, code := w.run("render", "-f", written(t, text))
+	if code != exitDone || !strings.Contains(stdout, "weight: 1000") {
+		t.Errorf("exit status %d: %s%s", code, stdout, stderr)
+	}
+	w.fails(exitFailed, []string{"lacks kind or apiVersion"}, "render", "-f", written(t, "a: 1"))
+	w.fails(exitFailed, []string{"no Deployment in the files asks for a release"}, "render", "-f", written(t, "kind: Service\napiVersion: v1\nmetadata: {name: a}"))
+	w.fails(exitFailed, []string{"no such file"}, "render", "-f", "/nonexistent")
+}
+
+func TestCompletion(t *testing.T) {
+	w := crowd(t)
+	stdout, _, _ := w.run("__complete", "-n", "shop", "status", "")
+	if !strings.Contains(stdout, "ratings-v2\tRouting, Service ratings") {
+		t.Errorf("status completes to %s", stdout)
+	}
+	for shell := range shells {
+		if stdout, _, code := w.run("completion", shell); code != exitDone || stdout == "" {
+			t.Errorf("no script for %s", shell)
+		}
+	}
+	w.fails(exitUsage, []string{"bash, zsh, fish or powershell"}, "completion", "tcsh")
+}
+
+func TestUsage(t *testing.T) {
+	w := newWorld(t)
+	w.fails(exitUsage, []string{`"polcy" is not a verb of kubectl grayscale; did you mean policy?`, "--help"}, "polcy")
+	w.fails(exitUsage, []string{"unknown flag: --wieght; did you mean --weight?"}, "policy", "x", "--wieght", "1")
+	w.fails(exitUsage, []string{"--for is missing"}, "wait", "x")
+	for _, verb := range []string{"create", "policy", "takeover", "finish", "cancel", "status", "list", "wait", "services", "render", "diff", "install", "uninstall", "version", "completion"} {
+		stdout, _, code := w.run(verb, "--help")
+		if code != exitDone || !strings.Contains(stdout, "kubectl grayscale "+verb) || strings.Contains(stdout, "[=") {
+			t.Errorf("the help of %s is\n%s", verb, stdout)
+		}
+	}
+}
+
+func TestCodes(t *testing.T) {
+	for want, err := range map[int]error{
+		exitDone: nil, exitFailed: errors.New("x"), exitUsage: usage("x"), exitTimeout: coded{exitTimeout, nil},
+	} {
+		if got := codeOf(err); got != want {
+			t.Errorf("%v ends with %d, want %d", err, got, want)
+		}
+	}
+}
+
+func TestGoals(t *testing.T) {
+	r := func(phase release.Phase, ended bool) view.Release {
+		s := &release.Status{Task: "task", Phase: phase}
+		s.SetCondition(release.Routed, true, release.ReasonDelivered, "", noon)
+		s.SetCondition(release.Progressing, false, release.ReasonSettled, "", noon)
+		return view.Release{Namespace: "shop", Status: s, Claimed: !ended, Ended: ended, Current: true}
+	}
+	all := []release.Phase{release.Pending, release.Starting, release.Ready, release.Routing, release.TakenOver, release.Finishing, release.Finished, release.Cancelling, release.Cancelled, release.Rejected}
+	for _, c := range []struct {
+		goal          goal
+		reached, lost []release.Phase
+	}{
+		{untilReady, []release.Phase{release.Ready, release.Routing, release.TakenOver, release.Finishing, release.Finished}, []release.Phase{release.Cancelling, release.Cancelled, release.Rejected}},
+		{untilPolicy, []release.Phase{release.Ready, release.Routing, release.TakenOver, release.Finishing, release.Finished}, []release.Phase{release.Cancelling, release.Cancelled, release.Rejected}},
+		{untilTakenOver, []release.Phase{release.TakenOver, release.Finishing, release.Finished}, []release.Phase{release.Cancelling, release.Cancelled, release.Rejected}},
+		{untilOriginal, []release.Phase{release.Ready}, []release.Phase{release.Cancelling, release.Cancelled, release.Rejected}},
+		{untilEnd, []release.Phase{release.Finished, release.Cancelled}, []release.Phase{release.Rejected}},
+		{untilFinished, []release.Phase{release.Finished}, []release.Phase{release.Cancelled, release.Rejected}},
+		{untilCancelled, []release.Phase{release.Cancelled}, []release.Phase{release.Finished, release.Rejected}},
+	} {
+		for _, phase := range all {
+			reached, err := c.goal.reached(r(phase, phase.Ended()))
+			if reached != slices.Contains(c.reached, phase) || (err != nil) != slices.Contains(c.lost, phase) {
+				t.Errorf("%s in phase %s: reached %v, %v", c.goal.name, phase, reached, err)
+			}
+		}
+	}
+	stale := r(release.Routing, false)
+	stale.Current = false
+	if reached, _ := untilPolicy.reached(stale); reached {
+		t.Error("a policy counts as delivered that was asked before the last write")
+	}
+	moving := r(release.Routing, false)
+	moving.Status.SetCondition(release.Progressing, true, release.ReasonPropagating, "", noon)
+	if reached, _ := untilPolicy.reached(moving); reached {
+		t.Error("a policy counts as delivered while it propagates")
+	}
+}
