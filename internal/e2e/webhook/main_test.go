@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -174,10 +175,19 @@ func install(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, o := range append([]client.Object{
+	for _, o := range configurations {
+		err := admin().Create(ctx, o)
+		if apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("the product is installed there: use testbed run --bare: %w", err)
+		}
+		if err != nil {
+			return fmt.Errorf("creating %s: %w", o.GetName(), err)
+		}
+	}
+	for _, o := range []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: system}},
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: secret.Namespace, Name: secret.Name}},
-	}, configurations...) {
+	} {
 		if err := admin().Create(ctx, o); client.IgnoreAlreadyExists(err) != nil {
 			return fmt.Errorf("creating %s: %w", o.GetName(), err)
 		}
