@@ -81,3 +81,22 @@ func (c *cluster) objects(ctx context.Context) ([]unstructured.Unstructured, err
 	}
 	return all, nil
 }
+
+// ready gives the pods of a Deployment that are ready, and how many it has.
+func (c *cluster) ready(ctx context.Context, namespace, name string) (ready, replicas int64, err error) {
+	gvr := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	d, err := c.dynamic.Resource(gvr).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading Deployment %s/%s: %w", namespace, name, err)
+	}
+	// What is not there is zero.
+	ready, _, err = unstructured.NestedInt64(d.Object, "status", "readyReplicas")
+	if err != nil {
+		return 0, 0, fmt.Errorf("Deployment %s/%s: %w", namespace, name, err)
+	}
+	replicas, _, err = unstructured.NestedInt64(d.Object, "spec", "replicas")
+	if err != nil {
+		return 0, 0, fmt.Errorf("Deployment %s/%s: %w", namespace, name, err)
+	}
+	return ready, replicas, nil
+}

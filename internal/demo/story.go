@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	namespace = "default"
+	// release is the first release, and its Deployment.
 	release = "reviews-v2"
 	broken  = "reviews-v3-crash"
 
@@ -107,6 +109,14 @@ func (d *demo) create(ctx context.Context) error {
 	}
 	if err := d.grayscale(ctx, "status", release); err != nil {
 		return err
+	}
+	ready, replicas, err := d.cluster.ready(ctx, namespace, release)
+	if err != nil {
+		return err
+	}
+	d.screen.Print(fmt.Sprintf("\n%d of %d pods of v2 are ready (%d%%).\n", ready, replicas, 100*ready/max(replicas, 1)))
+	if ready < replicas {
+		return fmt.Errorf("Deployment %s/%s: %d of %d pods are ready, and create did not wait for them", namespace, release, ready, replicas)
 	}
 	return d.settle(ctx)
 }

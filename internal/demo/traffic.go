@@ -127,7 +127,7 @@ func (t *traffic) picture(now time.Time) show.Traffic {
 	}
 	oldest := t.samples[0]
 	picture := show.Traffic{
-		Version: e.Grayscale, Asked: e.Share, Moving: e.Moving, Failed: t.failed + total.Failed,
+		Version: e.Grayscale, Asked: e.Share, Failed: t.failed + total.Failed,
 		Done: total.Requests, Needed: e.Least * len(paths),
 	}
 	if answers := latest.answers - oldest.answers; answers > 0 {

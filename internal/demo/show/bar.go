@@ -13,7 +13,6 @@ import (
 type Traffic struct {
 	Version string  // the grayscale version
 	Asked   float64 // its share as asked for, 0 to 1
-	Moving  bool    // the asked share is on its way
 	Seen    float64 // its share of the last answers, 0 to 1
 	Rate    float64 // requests a second
 	Done    int     // requests of the phase
@@ -21,8 +20,9 @@ type Traffic struct {
 	Failed  int     // requests that failed since the beginning
 }
 
-// leastBar is the width below which a bar says nothing.
-const leastBar = 12
+// A bar that is narrower than leastBar says nothing, and one that is wider
+// than mostBar no more.
+const leastBar, mostBar = 12, 40
 
 // glyphs are what a bar is drawn with.
 type glyphs struct{ full, empty, mark string }
@@ -50,31 +50,28 @@ func glyphsFor(getenv func(string) string) glyphs {
 // first where the terminal is narrow.
 func Bar(t view.Terminal, getenv func(string) string, now Traffic) string {
 	left := "  " + now.Version + " asked " + Percent(now.Asked) + " "
-	if now.Moving {
-		left = "  " + now.Version + " going to " + Percent(now.Asked) + " "
-	}
 	seen := fmt.Sprintf(" seen %6s", fmt.Sprintf("%.1f%%", 100*now.Seen))
 	failed := fmt.Sprintf("  %d failed", now.Failed)
-	count := "  " + Number(now.Done) + " requests"
-	if now.Needed > 0 {
-		count = "  " + Number(now.Done) + "/" + Number(now.Needed)
+	// Numbers have a fixed width, so that the line stands still.
+	count := fmt.Sprintf("  %7s requests", Number(now.Done))
+	if needed := Number(now.Needed); now.Needed > 0 {
+		count = fmt.Sprintf("  %*s/%s", len(needed), Number(now.Done), needed)
 	}
-	rate := fmt.Sprintf("  %5s/s", Number(int(math.Round(now.Rate))))
-	room := func(rest string) int {
-		return t.Width - 1 - utf8.RuneCountInString(left+rest) - len("[]")
-	}
-	rest := seen
+	rate := fmt.Sprintf("  %6s/s", Number(int(math.Round(now.Rate))))
+	rest, width := "", 0
 	for _, middle := range []string{rate + count, count, ""} {
 		rest = seen + middle + failed
-		if room(rest) >= leastBar {
+		if width = t.Width - 1 - utf8.RuneCountInString(left+"[]"+rest); width >= leastBar {
 			break
 		}
 	}
 	if now.Failed > 0 {
 		rest = strings.Replace(rest, failed, t.Red(failed), 1)
 	}
-	width := min(max(t.Width-1-utf8.RuneCountInString(left)-visible(rest)-len("[]"), 1), 40)
-	return view.Wide(left+"["+cells(t, glyphsFor(getenv), width, now)+"]"+rest, t.Width-1)
+	if width < leastBar {
+		return view.Wide(strings.TrimSuffix(left, " ")+rest, t.Width-1)
+	}
+	return left + "[" + cells(t, glyphsFor(getenv), min(width, mostBar), now) + "]" + rest
 }
 
 // cells draws the inside of the bar.

@@ -34,7 +34,7 @@ func Table(t view.Terminal, rows []judge.Row) string {
 		case n == 0:
 			text = t.Dim(text)
 		case len(rows[n-1].Faults) > 0:
-			text = t.Red(text)
+			text = t.Red(text + " !") // seen without colours, too
 		case rows[n-1].Moving:
 			text = t.Dim(text)
 		}

@@ -11,6 +11,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // insideVariable is set for the tests that run in a testbed.
@@ -59,6 +63,10 @@ func TestOutside(t *testing.T) {
 		t.Parallel()
 		testKilled(t)
 	})
+	t.Run("up after a command", func(t *testing.T) {
+		t.Parallel()
+		testUp(t)
+	})
 }
 
 // testInside runs this program's own tests in a testbed, by a shell that adds
@@ -103,6 +111,51 @@ func testKilled(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	eventually(t, 10*time.Second, "no process of the testbed is left", func(context.Context) bool { return members(t, namespace) == 0 })
+}
+
+// testUp runs a command, then stays up until a signal and returns the
+// command's exit status: what the command saw is what is seen from outside.
+func testUp(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), program, "up", "--bare", "--", "sh", "-c", `echo "$KUBECONFIG"; kubectl get namespace default -o name; exit 3`)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
+		lines = append(lines, scanner.Text())
+		if strings.Contains(scanner.Text(), "Ctrl-C") {
+			break
+		}
+	}
+	if len(lines) < 3 || lines[1] != "namespace/default" {
+		t.Fatalf("the command and up said %q", lines)
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", lines[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.CoreV1().Namespaces().Get(t.Context(), "default", metav1.GetOptions{}); err != nil {
+		t.Errorf("from outside: %v", err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("testbed up: %v, want exit status 3", err)
+	}
+	if _, err := os.Stat(filepath.Dir(lines[0])); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder %s: %v, want none", filepath.Dir(lines[0]), err)
+	}
 }
 
 // pidNamespaceOf returns the PID namespace of a process's child.

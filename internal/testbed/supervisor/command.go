@@ -22,20 +22,22 @@ const (
 	commandGrace = 10 * time.Second
 )
 
-// runCommand runs the user's command and returns its exit status.
-func (t *testbed) runCommand(signals <-chan namespace.Signal) int {
+// runCommand runs the user's command and returns its exit status. over says
+// that the command ended, and nobody asked for more than that: no signal came,
+// and all of the testbed still runs.
+func (t *testbed) runCommand(signals <-chan namespace.Signal) (status int, over bool) {
 	environ, err := t.environ()
 	if err != nil {
-		return complain(err)
+		return complain(err), false
 	}
 	cmd := exec.Command(t.config.Command[0], t.config.Command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdin, os.Stdout, os.Stderr, environ
 	if err := cmd.Start(); err != nil {
 		complain(fmt.Errorf("running %s: %w", t.config.Command[0], err))
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
-			return notFound
+			return notFound, false
 		}
-		return notExecutable
+		return notExecutable, false
 	}
 	done := make(chan struct{})
 	go func() {
@@ -44,15 +46,17 @@ func (t *testbed) runCommand(signals <-chan namespace.Signal) int {
 		close(done)
 	}()
 	var limit <-chan time.Time
+	signalled := false
 	for {
 		select {
 		case <-done:
-			return namespace.Status(cmd.ProcessState.Sys().(syscall.WaitStatus))
+			return namespace.Status(cmd.ProcessState.Sys().(syscall.WaitStatus)), !signalled
 		case err := <-t.failed:
-			return complain(err)
+			return complain(err), false
 		case <-limit:
-			return complain(fmt.Errorf("%s did not end within %s of the signal", t.config.Command[0], commandGrace))
+			return complain(fmt.Errorf("%s did not end within %s of the signal", t.config.Command[0], commandGrace)), false
 		case s := <-signals:
+			signalled = true
 			if !s.Delivered {
 				// It may have ended this moment.
 				_ = cmd.Process.Signal(s.Number)

@@ -14,7 +14,7 @@ import (
 
 // Config is what the outer process tells the supervisor.
 type Config struct {
-	// Command is what to run; none: stay up until a signal.
+	// Command is what to run; for up, before staying up until a signal.
 	Command []string
 	// Bare leaves the product out.
 	Bare bool
@@ -32,6 +32,9 @@ type Config struct {
 	// over, one for each of Forwarded; none for run.
 	Outside []string
 }
+
+// isUp tells up from run.
+func (c Config) isUp() bool { return len(c.Outside) > 0 }
 
 // meshProxyAddress is where the mesh proxy listens, inside.
 const meshProxyAddress = "127.0.0.1:15080"

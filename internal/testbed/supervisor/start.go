@@ -137,6 +137,12 @@ func (t *testbed) serveProxy(resolver *proxy.Resolver) error {
 	}
 	server := &http.Server{Handler: proxy.MeshProxy(resolver, log.Writer()), ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { log.Printf("mesh proxy: %v", server.Serve(listener)) }()
+	return t.forward()
+}
+
+// forward makes what is inside reachable where up says that it is: outside,
+// and for up's own command, which gets the same addresses, in here too.
+func (t *testbed) forward() error {
 	for i, inside := range Forwarded[:len(t.config.Outside)] {
 		file := namespace.File(i, inside)
 		outside, err := net.FileListener(file)
@@ -144,7 +150,13 @@ func (t *testbed) serveProxy(resolver *proxy.Resolver) error {
 			return fmt.Errorf("taking over the listener for %s: %w", inside, err)
 		}
 		_ = file.Close()
-		go func() { log.Printf("forwarding %s: %v", inside, proxy.Forward(outside, inside)) }()
+		alias, err := net.Listen("tcp", t.config.Outside[i])
+		if err != nil {
+			return fmt.Errorf("listening for %s: %w", inside, err)
+		}
+		for _, listener := range []net.Listener{outside, alias} {
+			go func() { log.Printf("forwarding %s: %v", inside, proxy.Forward(listener, inside)) }()
+		}
 	}
 	return nil
 }

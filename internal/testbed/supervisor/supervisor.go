@@ -48,10 +48,14 @@ func Main() int {
 		}
 	}
 	_, _ = fmt.Fprintf(os.Stderr, "testbed: ready in %.1f s\n", time.Since(begun).Seconds())
-	if len(config.Command) == 0 {
-		return t.stayUp(signals)
+	status, stay := 0, true
+	if len(config.Command) > 0 {
+		status, stay = t.runCommand(signals)
 	}
-	return t.runCommand(signals)
+	if stay && config.isUp() {
+		return t.stayUp(signals, status)
+	}
+	return status
 }
 
 func complain(err error) int {
@@ -109,14 +113,15 @@ func (t *testbed) failure() error {
 	}
 }
 
-// stayUp waits for a signal, which is how up ends when all is well.
-func (t *testbed) stayUp(signals <-chan namespace.Signal) int {
+// stayUp waits for a signal, which is how up ends when all is well, and
+// returns the exit status of the command that ran before, if any.
+func (t *testbed) stayUp(signals <-chan namespace.Signal, status int) int {
 	t.explain(os.Stdout)
 	select {
 	case err := <-t.failed:
 		return complain(err)
 	case s := <-signals:
 		_, _ = fmt.Fprintf(os.Stderr, "testbed: %s, ending\n", s.Number)
-		return 0
+		return status
 	}
 }

@@ -69,11 +69,15 @@ The command gets the caller's folder, environment and terminal, and
 func upCommand() *cobra.Command {
 	var config supervisor.Config
 	cmd := &cobra.Command{
-		Use:   "up",
-		Short: "Start a testbed, print how to use it from another terminal, and run until a signal",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return up(cmd.Context(), config) },
+		Use:   "up [flags] [--] [COMMAND [ARG]...]",
+		Short: "Start a testbed, run a command in it, if any, print how to use it from another terminal, and run until a signal",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config.Command = args
+			return up(cmd.Context(), config)
+		},
 	}
+	// Flags after the command's name are the command's.
+	cmd.Flags().SetInterspersed(false)
 	addFlags(cmd.Flags(), &config)
 	return cmd
 }
