@@ -1,0 +1,52 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/go-logr/logr"
+)
+
+// cluster is the testbed's API server, with all rights.
+var cluster client.Client
+
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	if err := connect(); err != nil {
+		fmt.Fprintln(os.Stderr, "these tests run inside the testbed, with the product installed (run: make e2e):", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// connect finds what the testbed has set up.
+func connect() error {
+	var missing []error
+	for _, name := range []string{"KUBECONFIG", "GATEWAY_URL", "MESH_PROXY", "TESTBED_DIR", "AUDIT_LOG"} {
+		if os.Getenv(name) == "" {
+			missing = append(missing, fmt.Errorf("%s is not set", name))
+		}
+	}
+	for _, program := range []string{"kubectl", "kubectl-grayscale"} {
+		if _, err := exec.LookPath(program); err != nil {
+			missing = append(missing, err)
+		}
+	}
+	if err := errors.Join(missing...); err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
+	if err != nil {
+		return err
+	}
+	config.QPS, config.Burst = 200, 400
+	cluster, err = client.New(config, client.Options{})
+	return err
+}

@@ -1,0 +1,31 @@
+package e2e
+
+import "testing"
+
+// TestMesh runs the scenarios on one mesh. Those of the first list leave each
+// other alone and run side by side; those of the second concern the controller
+// itself, and run one by one after them.
+func TestMesh(t *testing.T) {
+	t.Run("side by side", func(t *testing.T) {
+		for _, s := range sideBySide {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				s.run(t)
+			})
+		}
+	})
+	for _, s := range oneByOne {
+		t.Run(s.name, s.run)
+	}
+}
+
+type scenario struct {
+	name string
+	run  func(*testing.T)
+}
+
+var sideBySide = []scenario{
+	{"by annotation alone, three releases", annotationAlone},
+}
+
+var oneByOne = []scenario{}

@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/load"
+)
+
+// sigmas is how many standard deviations a share may be away.
+const sigmas = 5
+
+// traffic is the clients of one world: every answer of theirs is judged.
+type traffic struct {
+	*load.Load
+	w      *world
+	wants  map[string]want // by the phase's name
+	result load.Result
+	done   bool
+}
+
+// want is what the answers of a phase must be.
+type want struct {
+	versions []string // no others may answer
+	version  string   // whose share is judged; empty: none is
+	share    float64
+	failures int // that are tolerated
+}
+
+// only wants answers of these versions.
+func only(versions ...string) want { return want{versions: versions} }
+
+// split wants two versions, the second with that share in percent.
+func split(original, grayscale string, percent float64) want {
+	return want{versions: []string{original, grayscale}, version: grayscale, share: percent / 100}
+}
+
+func throughGateway(namespace string) load.Target {
+	return load.Target{Name: "gateway", URL: os.Getenv("GATEWAY_URL") + "/", Host: namespace + ".test", Workers: 3, Rate: 75}
+}
+
+func throughSidecar(namespace, service string) load.Target {
+	return load.Target{Name: "sidecar", URL: "http://" + service + "." + namespace + ":9080/", Proxy: os.Getenv("MESH_PROXY"), Workers: 3, Rate: 75}
+}
+
+// traffic sends to reviews by the gateway and by the sidecar until the test
+// ends, and begins a phase in which only v1 may answer.
+func (w *world) traffic() *traffic {
+	w.t.Helper()
+	return w.trafficTo("v1", throughGateway(w.namespace), throughSidecar(w.namespace, "reviews"))
+}
+
+// trafficTo returns once every proxy knows the way: all targets are answered by
+// that version only.
+func (w *world) trafficTo(version string, targets ...load.Target) *traffic {
+	w.t.Helper()
+	tr := &traffic{Load: load.Start(w.ctx, targets...), w: w, wants: map[string]want{}}
+	w.t.Cleanup(func() { tr.judge() })
+	tr.settle(warmUp, version)
+	tr.phase("before", only(version))
+	return tr
+}
+
+const warmUp = "warm-up" // before every proxy knows the way, answers mean nothing
+
+// phase begins a phase in which the answers must be as wanted.
+func (tr *traffic) phase(name string, w want) {
+	tr.w.t.Helper()
+	if _, used := tr.wants[name]; used {
+		tr.w.t.Fatalf("two phases are named %s", name)
+	}
+	tr.wants[name] = w
+	tr.Phase(name)
+}
+
+// seen waits until that many requests of every target began in this phase.
+func (tr *traffic) seen(n int) {
+	tr.w.t.Helper()
+	tr.w.eventually(fmt.Sprintf("%d requests by every way", n), func() (bool, string) {
+		now := tr.Now()
+		for _, c := range now.Targets {
+			if c.Requests < n {
+				return false, fmt.Sprintf("%+v", now)
+			}
+		}
+		return true, ""
+	})
+}
+
+// settle begins phases until one has answers of that version only, and no
+// failure: from then on there must not be another.
+func (tr *traffic) settle(name, version string) {
+	tr.w.t.Helper()
+	tr.Phase(name)
+	tr.w.eventually(name+": answers of "+version+" only", func() (bool, string) {
+		now := tr.Now()
+		total := now.Total()
+		if total.Failed > 0 || total.Versions[version] != total.Requests {
+			tr.Phase(name)
+			return false, fmt.Sprintf("%+v", total)
+		}
+		for _, c := range now.Targets {
+			if c.Requests < 15 {
+				return false, fmt.Sprintf("%+v", total)
+			}
+		}
+		return true, ""
+	})
+}
+
+// settles lets a new share reach every proxy: answers of these versions are
+// right meanwhile, and at the end it is the last one's alone.
+func (tr *traffic) settles(name string, versions ...string) {
+	tr.w.t.Helper()
+	if _, used := tr.wants[name]; !used {
+		tr.wants[name] = only(versions...)
+	}
+	tr.settle(name, versions[len(versions)-1])
+}
+
+// judge stops the traffic and fails the test for every wrong answer.
+func (tr *traffic) judge() load.Result {
+	tr.w.t.Helper()
+	if tr.done {
+		return tr.result
+	}
+	tr.result, tr.done = tr.Stop(), true
+	for _, p := range tr.result.Phases {
+		total := p.Total()
+		if total.Requests == 0 || p.Name == "start" || p.Name == warmUp {
+			continue
+		}
+		tr.w.t.Logf("%-28s %s", p.Name, counts(total))
+		w, known := tr.wants[p.Name]
+		if !known {
+			tr.w.t.Errorf("phase %s was not expected", p.Name)
+			continue
+		}
+		w.judge(tr.w.t, p, total)
+	}
+	return tr.result
+}
+
+func counts(c load.Counts) string {
+	s := fmt.Sprintf("%5d requests, %d failed", c.Requests, c.Failed)
+	for _, version := range slices.Sorted(maps.Keys(c.Versions)) {
+		s += fmt.Sprintf(", %s %.1f %%", version, 100*float64(c.Versions[version])/float64(c.Requests-c.Failed))
+	}
+	return s
+}
+
+func (w want) judge(t *testing.T, p load.Phase, total load.Counts) {
+	t.Helper()
+	if total.Failed > w.failures {
+		t.Errorf("phase %s: %d of %d requests failed, %d may: %s", p.Name, total.Failed, total.Requests, w.failures, strings.Join(total.Failures, "; "))
+	}
+	for way, c := range p.Targets {
+		for version, n := range c.Versions {
+			if !slices.Contains(w.versions, version) {
+				t.Errorf("phase %s, %s: %d of %d answers are of version %s, want only %v", p.Name, way, n, c.Requests, version, w.versions)
+			}
+		}
+		answered := c.Requests - c.Failed
+		if w.version != "" && !load.Within(w.share, answered, c.Versions[w.version], sigmas) {
+			low, high := load.Interval(answered, c.Versions[w.version], sigmas)
+			t.Errorf("phase %s, %s: version %s gave %d of %d answers, a share of %.1f to %.1f %%, want %.1f %%", p.Name, way, w.version, c.Versions[w.version], answered, 100*low, 100*high, 100*w.share)
+		}
+	}
+}
