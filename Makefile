@@ -29,7 +29,11 @@ testbed: build ## bin/testbed, a real mesh on this machine, with all that it run
 .PHONY: demo
 demo: testbed ## a canary release under load on a real mesh; KEEP=1 leaves it up
 	@CGO_ENABLED=0 go build -o bin/demo ./internal/demo
-	@bin/testbed run --bare -- bin/demo $(if $(KEEP),--keep) $(DEMO)
+ifdef KEEP
+	@bin/testbed up --bare -- bin/demo --keep
+else
+	@bin/testbed run --bare -- bin/demo
+endif
 
 .PHONY: test
 test: lint unit e2e demo-short ## all tests: lint, pure rooms, API server, real traffic, short demo
@@ -37,6 +41,7 @@ test: lint unit e2e demo-short ## all tests: lint, pure rooms, API server, real 
 .PHONY: lint
 lint: $(LINT) ## golangci-lint over both modules; depguard holds the arrows
 	@$(LINT) run ./...
+	@cd internal/route/judge && $(LINT) run --config $(CURDIR)/.golangci.yml ./...
 	@cd internal/testbed && $(LINT) run --config $(CURDIR)/.golangci.yml ./...
 
 $(LINT):
@@ -47,11 +52,14 @@ $(LINT):
 .PHONY: unit
 unit: ## tests that need no mesh, with the race detector
 	@CGO_ENABLED=1 go test -race $(UNIT)
-	@cd internal/testbed && go test $$(go list ./... | grep -v /selftest)
+	@echo "Istio's own validation and cluster generation as judges (their first build takes minutes)"
+	@cd internal/route/judge && CGO_ENABLED=0 go test ./...
+	@cd internal/testbed && CGO_ENABLED=0 go test $$(go list ./... | grep -v /selftest)
 
 .PHONY: e2e
 e2e: testbed ## scenarios under load, on the real mesh
-	@bin/testbed run -- go test -count=1 -timeout 15m ./internal/e2e/...
+	@bin/testbed run --bare -- go test -count=1 -timeout 5m ./internal/e2e/webhook ./internal/e2e/plugin
+	@bin/testbed run -- go test -count=1 -timeout 15m ./internal/e2e
 
 .PHONY: demo-short
 demo-short: testbed

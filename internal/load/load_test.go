@@ -74,7 +74,9 @@ func TestEveryWrongAnswerIsAFailureInWords(t *testing.T) {
 		upstream bool
 		want     string
 	}{
-		"status":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no healthy upstream", 503) }, false, "503 Service Unavailable"},
+		"status": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no healthy upstream", http.StatusServiceUnavailable)
+		}, false, "503 Service Unavailable"},
 		"no version": {func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "{}") }, false, "without header x-version"},
 		"not JSON": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("x-version", "v1")

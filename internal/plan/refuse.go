@@ -72,6 +72,9 @@ func (r *refuser) siblings() {
 }
 
 func (r *refuser) virtualService(vs *unstructured.Unstructured) {
+	if route.Ours(vs) {
+		return
+	}
 	at := "VirtualService " + vs.GetNamespace() + "/" + vs.GetName()
 	if route.HasTCP(vs, r.s.Key) {
 		r.unsupported(at, "has a TCP or TLS route to Service "+r.s.Key.String())

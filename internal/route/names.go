@@ -14,11 +14,11 @@ const (
 	// Reserved is the prefix of our subsets. A destination with such a subset is
 	// what makes a route ours.
 	Reserved = "grayscale-"
-	// SubsetOriginal and SubsetVersion are the subsets of the two versions; a
-	// further one that stands for a distinct subset of the user's has a hyphen
-	// and a hash behind.
+	// SubsetOriginal is the subset of the original version; a further one that
+	// stands for a distinct subset of the user's has a hyphen and a hash behind.
 	SubsetOriginal = Reserved + "original"
-	SubsetVersion  = Reserved + "version"
+	// SubsetVersion is that of the grayscale version, likewise.
+	SubsetVersion = Reserved + "version"
 
 	hashLength = 8
 )
