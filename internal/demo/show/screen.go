@@ -48,7 +48,7 @@ func (s *Screen) Print(text string) {
 // Act begins a step: a title, and why it is done.
 func (s *Screen) Act(title, why string) {
 	t := s.Terminal()
-	s.Print("\n" + t.Bold(title) + "\n")
+	s.Print("\n" + t.Bold("== "+title) + "\n")
 	s.Say(why)
 }
 
@@ -61,11 +61,19 @@ func (s *Screen) Say(text string) {
 	s.Print(b.String())
 }
 
-// Command prints a command as a user types it. It is never cut: it is to be
-// copied.
+// Command prints a command as a user types it. One that is too long for the
+// terminal is broken as a shell reads it: it is to be copied.
 func (s *Screen) Command(line string) {
 	t := s.Terminal()
-	s.Print("\n" + t.Dim("$ ") + t.Bold(line) + "\n")
+	const prompt, goesOn = "$ ", " \\"
+	parts := []string{line}
+	if len(prompt+line) > t.Width {
+		parts = view.Wrap(line, t.Width-len(prompt+indent+goesOn))
+	}
+	for n, part := range parts {
+		parts[n] = t.Bold(part)
+	}
+	s.Print("\n" + t.Dim(prompt) + strings.Join(parts, goesOn+"\n"+strings.Repeat(" ", len(prompt+indent))) + "\n")
 }
 
 // Output gives a writer that prints the lines of a command's output, indented

@@ -58,11 +58,13 @@ func TestOutputPrintsWholeLines(t *testing.T) {
 }
 
 func TestActAndCommand(t *testing.T) {
-	s, out := screen(view.Terminal{Color: true, Width: 30})
+	s, out := screen(view.Terminal{Color: true, Width: 31})
 	s.Act("A quarter", "One command, one write to the route.")
-	s.Command("kubectl grayscale policy reviews-v2 --weight 25 --wait")
-	const want = "\n\x1b[1mA quarter\x1b[0m\nOne command, one write to the\nroute.\n" +
-		"\n\x1b[2m$ \x1b[0m\x1b[1mkubectl grayscale policy reviews-v2 --weight 25 --wait\x1b[0m\n"
+	s.Command("kubectl grayscale policy --wait")
+	s.Command("kubectl grayscale list")
+	const want = "\n\x1b[1m== A quarter\x1b[0m\nOne command, one write to the\nroute.\n" +
+		"\n\x1b[2m$ \x1b[0m\x1b[1mkubectl grayscale policy\x1b[0m \\\n    \x1b[1m--wait\x1b[0m\n" +
+		"\n\x1b[2m$ \x1b[0m\x1b[1mkubectl grayscale list\x1b[0m\n"
 	if out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
