@@ -68,17 +68,22 @@ func manager(o options) (ctrl.Manager, error) {
 	}
 	config.QPS, config.Burst = 100, 200
 	config.UserAgent = name
+	// A release stands still while nobody leads: the lease is released on stop,
+	// and short for the stop that can't.
+	duration, renewal, retry := 8*time.Second, 5*time.Second, time.Second
+	lock, err := lease(config, o, renewal)
+	if err != nil {
+		return nil, err
+	}
 	return ctrl.NewManager(config, ctrl.Options{
 		Cache:                  caches(o),
 		Client:                 client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:                server.Options{BindAddress: o.address(o.metricsPort)},
 		HealthProbeBindAddress: o.address(o.healthPort),
 		WebhookServer:          webhookserver.NewServer(webhookserver.Options{Host: o.bindAddress, Port: o.webhookPort, CertDir: o.certDir}),
-		LeaderElection:         o.leaderElect, LeaderElectionID: name, LeaderElectionNamespace: o.namespace,
-		// Released on stop, and short for the stop that can't: a release stands
-		// still while nobody leads.
+		LeaderElection:         o.leaderElect, LeaderElectionResourceLockInterface: lock,
 		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 ptr.To(8 * time.Second), RenewDeadline: ptr.To(5 * time.Second), RetryPeriod: ptr.To(time.Second),
+		LeaseDuration:                 &duration, RenewDeadline: &renewal, RetryPeriod: &retry,
 		GracefulShutdownTimeout: ptr.To(20 * time.Second),
 	})
 }
