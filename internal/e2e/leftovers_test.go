@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -35,12 +36,14 @@ func (w *world) leftovers() []string {
 	return out
 }
 
-// marks gives what of ours stands on an object.
-func marks(u *unstructured.Unstructured) []string {
+// marks gives what of ours stands on an object, the history excepted.
+func marks(u *unstructured.Unstructured) []string { return everyMark(u, intent.AnnotationHistory) }
+
+func everyMark(u *unstructured.Unstructured, besides ...string) []string {
 	var out []string
 	for _, kv := range []map[string]string{u.GetLabels(), u.GetAnnotations()} {
 		for key, value := range kv {
-			if strings.HasPrefix(key, intent.Prefix) && key != intent.AnnotationHistory {
+			if strings.HasPrefix(key, intent.Prefix) && !slices.Contains(besides, key) {
 				out = append(out, key+"="+value)
 			}
 		}

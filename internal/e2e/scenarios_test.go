@@ -6,8 +6,14 @@ import "testing"
 // other alone and run side by side; those of the second concern the controller
 // itself, and run one by one after them.
 func TestMesh(t *testing.T) {
-	t.Run("side by side", func(t *testing.T) {
+	t.Run("SideBySide", func(t *testing.T) {
 		for _, s := range sideBySide {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				s.run(t)
+			})
+		}
+		for _, s := range shapes {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				s.run(t)
@@ -25,7 +31,18 @@ type scenario struct {
 }
 
 var sideBySide = []scenario{
-	{"by annotation alone, three releases", annotationAlone},
+	{"AnnotationAlone", annotationAlone},
+	{"AppliedEverySecond", appliedEverySecond},
+	{"Lost", lost},
+	{"NeverReady", neverReady},
+	{"TwoAtOnce", twoAtOnce},
+	{"SecondCloneByHand", secondCloneByHand},
+	{"BadIntent", badIntent},
+	{"Bookinfo", bookinfo},
 }
 
-var oneByOne = []scenario{}
+var oneByOne = []scenario{
+	{"WritesCounted", counted},
+	{"ControllerKilled", killed},
+	{"Uninstalled", uninstalled}, // the last: nothing of ours is there after it
+}

@@ -54,14 +54,16 @@ func (w *world) traffic() *traffic {
 	return w.trafficTo("v1", throughGateway(w.namespace), throughSidecar(w.namespace, "reviews"))
 }
 
-// trafficTo returns once every proxy knows the way: all targets are answered by
-// that version only.
+// trafficTo returns once every proxy knows the way: all targets are answered,
+// by that version only; an empty one means any.
 func (w *world) trafficTo(version string, targets ...load.Target) *traffic {
 	w.t.Helper()
 	tr := &traffic{Load: load.Start(w.ctx, targets...), w: w, wants: map[string]want{}}
 	w.t.Cleanup(func() { tr.judge() })
 	tr.settle(warmUp, version)
-	tr.phase("before", only(version))
+	if version != "" {
+		tr.phase("before", only(version))
+	}
 	return tr
 }
 
@@ -91,15 +93,15 @@ func (tr *traffic) seen(n int) {
 	})
 }
 
-// settle begins phases until one has answers of that version only, and no
-// failure: from then on there must not be another.
+// settle begins phases until one has answers of that version only (empty: of
+// any), and no failure: from then on there must not be another.
 func (tr *traffic) settle(name, version string) {
 	tr.w.t.Helper()
 	tr.Phase(name)
 	tr.w.eventually(name+": answers of "+version+" only", func() (bool, string) {
 		now := tr.Now()
 		total := now.Total()
-		if total.Failed > 0 || total.Versions[version] != total.Requests {
+		if total.Failed > 0 || version != "" && total.Versions[version] != total.Requests {
 			tr.Phase(name)
 			return false, fmt.Sprintf("%+v", total)
 		}
