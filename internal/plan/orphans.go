@@ -18,9 +18,12 @@ import (
 // left says whether anything of it is still there.
 func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 	v := view{Snapshot: s, now: now}
+	// Our rules go last, so where there is none, a route that names a subset like
+	// ours is the user's own.
+	ruled := len(s.ourRules()) > 0
 	for _, vs := range s.VirtualServices {
 		service, own := route.OursFor(vs)
-		if own && service == s.Key || !own && holds(vs, s) {
+		if own && service == s.Key || !own && ruled && holds(vs, s) {
 			v.routes = append(v.routes, routing{vs: vs, own: own})
 		}
 	}
