@@ -38,7 +38,7 @@ func (e *Env) waitForController(ctx context.Context, namespace string) error {
 			break
 		}
 		line.show("%s", message)
-		switch err := next(ctx, changes, stallAfter); {
+		switch err := next(ctx, changes); {
 		case errors.Is(err, errStalled):
 			trouble.show(ctx, line)
 		case err != nil:
@@ -62,9 +62,9 @@ func (e *Env) controllerAvailable(ctx context.Context, namespace string) (ok boo
 		}
 		return false, "", fmt.Errorf("reading Deployment %s/%s: %w", namespace, manifests.Controller, err)
 	}
-	want := int32(1)
+	want := int32(1) // one that is scaled to none does no work
 	if d.Spec.Replicas != nil {
-		want = *d.Spec.Replicas
+		want = max(want, *d.Spec.Replicas)
 	}
 	s := d.Status
 	ok = s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == want && s.AvailableReplicas == want && s.Replicas == want

@@ -132,7 +132,8 @@ func (o *createOptions) run(ctx context.Context, e *Env) error {
 		return o.report(ctx, e, *f, d, "unchanged", g)
 	}
 	w := o.words(d)
-	spec, err := o.judge(s, d, w, e.settings(ctx).VersionLabel)
+	set, _ := e.settings(ctx)
+	spec, err := o.judge(s, d, w, set.VersionLabel)
 	if err != nil {
 		return err
 	}

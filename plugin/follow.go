@@ -49,7 +49,7 @@ func (fo follower) run(ctx context.Context, see func(view.Release) (done bool, e
 			return err
 		}
 		for {
-			err := next(ctx, changes, stallAfter)
+			err := next(ctx, changes)
 			if err == nil {
 				break
 			}
@@ -105,13 +105,15 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 	defer line.end()
 	var last view.Release
 	var why *trouble
+	told := false
 	fo := e.follower(f)
 	fo.stalled = func() {
 		if why != nil {
 			why.show(limited, line)
 		}
-		if !last.Claimed && !last.Ended {
-			line.show("%s: nobody has taken it up yet; does the controller run? %s version", last.Name(), e.Called)
+		if _, down := e.settings(limited); down != "" && !told {
+			line.note("  nothing moves: %s", down)
+			told = true
 		}
 	}
 	err := fo.run(limited, func(r view.Release) (bool, error) {

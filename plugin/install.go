@@ -7,9 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
 )
 
@@ -94,6 +96,9 @@ func (o *installOptions) run(ctx context.Context, e *Env) error {
 		}
 		return e.Print("%s", text[:len(text)-1])
 	}
+	if err := o.needsIstio(ctx, e); err != nil {
+		return err
+	}
 	for _, u := range objects {
 		if err := o.apply(ctx, e, u); err != nil {
 			return err
@@ -109,6 +114,24 @@ func (o *installOptions) run(ctx context.Context, e *Env) error {
 	}
 	e.Say("The controller is ready. Next: %s services", e.Called)
 	return nil
+}
+
+// needsIstio refuses a cluster where the controller would find nothing to do
+// its work with, and not start.
+func (o *installOptions) needsIstio(ctx context.Context, e *Env) error {
+	if o.dryRun == dryRunClient {
+		return nil
+	}
+	c, err := e.Client()
+	if err != nil {
+		return err
+	}
+	kind := snapshot.VirtualServices
+	_, err = list(ctx, c, kind.GroupVersion().String(), kind.Kind, client.Limit(1))
+	if meta.IsNoMatchError(err) {
+		return fmt.Errorf("the cluster serves no %s of %s: install Istio first, 1.22 or newer", kind.Kind, kind.GroupVersion())
+	}
+	return err
 }
 
 // keepInstalled fills what no flag said with what the cluster has, so that an

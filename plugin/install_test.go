@@ -91,6 +91,8 @@ func TestUninstallRefuses(t *testing.T) {
 	w := running(t, release.Routing, nil)
 	w.fails(exitFailed, []string{"still running: shop/reviews-v2", "--cancel-running"}, "uninstall")
 	w.fails(exitFailed, []string{"only a controller can end them", "it is not installed in namespace grayscale-system"}, "uninstall", "--cancel-running")
+	w.ok("install", "--image", "x:v1", "--wait=false")
+	w.fails(exitFailed, []string{"only a controller can end them", "0 of 1 pods available"}, "uninstall", "--cancel-running")
 	w.fails(exitUsage, []string{"choose one"}, "uninstall", "--cancel-running", "--force")
 	if got := w.intent("reviews-v1")["end"]; got != "" {
 		t.Errorf("a refused uninstall wrote end=%s", got)

@@ -65,7 +65,7 @@ func (o *listOptions) run(ctx context.Context, e *Env) error {
 			return o.stopped(err)
 		}
 		for err = errStalled; errors.Is(err, errStalled); {
-			err = next(ctx, changes, stallAfter)
+			err = next(ctx, changes)
 		}
 		if err != nil {
 			return o.stopped(err)

@@ -2,7 +2,10 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -13,16 +16,21 @@ import (
 )
 
 // settings are those of the controller in the cluster, as far as its
-// Deployment can be read.
-func (e *Env) settings(ctx context.Context) plan.Settings {
-	set := plan.Defaults
+// Deployment can be read. down is why nothing will move; empty when a
+// controller runs, or nobody knows.
+func (e *Env) settings(ctx context.Context) (set plan.Settings, down string) {
+	set = plan.Defaults
 	c, err := e.Client()
 	if err != nil {
-		return set
+		return set, ""
 	}
 	deployment := newObject("apps/v1", "Deployment")
-	if c.Get(ctx, client.ObjectKey{Namespace: manifests.Namespace, Name: manifests.Controller}, deployment) != nil {
-		return set
+	err = c.Get(ctx, client.ObjectKey{Namespace: manifests.Namespace, Name: manifests.Controller}, deployment)
+	if apierrors.IsNotFound(err) {
+		return set, fmt.Sprintf("no controller is installed in namespace %s", manifests.Namespace)
+	}
+	if err != nil {
+		return set, ""
 	}
 	installed := manifests.Installed(deployment)
 	set.VersionLabel = installed.VersionLabel
@@ -32,7 +40,10 @@ func (e *Env) settings(ctx context.Context) plan.Settings {
 	if installed.Drain != nil {
 		set.Drain = *installed.Drain
 	}
-	return set
+	if n, _, _ := unstructured.NestedInt64(deployment.Object, "status", "availableReplicas"); n == 0 {
+		down = fmt.Sprintf("the controller is not available: kubectl -n %s get pods", manifests.Namespace)
+	}
+	return set, down
 }
 
 // look gives the release as it stands now: the reconciler's own reading of
@@ -50,7 +61,9 @@ func (e *Env) look(ctx context.Context, f found) (r view.Release) {
 		return r
 	}
 	key := types.NamespacedName{Namespace: f.namespace(), Name: f.service.GetName()}
-	s, err := snapshot.Read(ctx, c, key, e.settings(ctx))
+	set, down := e.settings(ctx)
+	r.Down = down
+	s, err := snapshot.Read(ctx, c, key, set)
 	if err != nil {
 		r.Stale = err.Error()
 		return r

@@ -85,7 +85,8 @@ func (e *Env) desired(ctx context.Context, task string) ([]*unstructured.Unstruc
 }
 
 func (e *Env) desiredFrom(ctx context.Context, r client.Reader, service types.NamespacedName) ([]*unstructured.Unstructured, error) {
-	s, err := snapshot.Read(ctx, r, service, e.settings(ctx))
+	set, _ := e.settings(ctx)
+	s, err := snapshot.Read(ctx, r, service, set)
 	if err != nil {
 		return nil, err
 	}

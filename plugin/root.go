@@ -55,6 +55,8 @@ func Run(ctx context.Context, e *Env, args []string) int {
 	var c coded
 	switch {
 	case err == nil || errors.As(err, &c) && c.err == nil:
+	case codeOf(err) == exitInterrupt:
+		e.Say("%v", err) // the user's own wish
 	default:
 		t := e.terminal(e.ErrOut)
 		e.Say("%s %v", t.Red("error:"), err)

@@ -31,7 +31,8 @@ type judge struct {
 
 // judge reads once what all Services are judged by.
 func (e *Env) judge(ctx context.Context, s scene) (judge, error) {
-	j := judge{scene: s, settings: e.settings(ctx), now: e.Now()}
+	j := judge{scene: s, now: e.Now()}
+	j.settings, _ = e.settings(ctx)
 	c, err := e.Client()
 	if err != nil {
 		return j, err

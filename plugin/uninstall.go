@@ -145,7 +145,7 @@ func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env) error {
 			return nil
 		}
 		line.show("waiting for the end of %s", tasks(running))
-		if err := next(ctx, changes, stallAfter); err != nil && !errors.Is(err, errStalled) {
+		if err := next(ctx, changes); err != nil && !errors.Is(err, errStalled) {
 			return e.gaveUp(err, "still running: "+tasks(running))
 		}
 	}
@@ -245,7 +245,7 @@ func (o *uninstallOptions) awaitGone(ctx context.Context, e *Env, objects []*uns
 				return fmt.Errorf("reading %s: %w", named(u), err)
 			}
 			line.show("waiting until %s is gone", named(u))
-			if err := next(ctx, changes, stallAfter); err != nil && !errors.Is(err, errStalled) {
+			if err := next(ctx, changes); err != nil && !errors.Is(err, errStalled) {
 				return err
 			}
 		}

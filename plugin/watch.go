@@ -103,11 +103,11 @@ func mark(out chan<- struct{}) {
 	}
 }
 
-// next waits for a change; errStalled where there is none for so long.
-func next(ctx context.Context, changes <-chan struct{}, stall time.Duration) error {
+// next waits for a change; errStalled where there is none for a while.
+func next(ctx context.Context, changes <-chan struct{}) error {
 	select {
 	case <-changes:
-	case <-time.After(stall):
+	case <-time.After(stallAfter):
 		return errStalled
 	case <-ctx.Done():
 		return ctx.Err()

@@ -17,6 +17,7 @@ type Release struct {
 	Current   bool     // Status was made from the annotations as they are now
 	Holds     string   // what is waited for
 	Refused   []string // why nothing is done for what was asked
+	Down      string   // why nothing moves: the controller is not there
 	Stale     string   // why the counts are not fresh; empty: they are
 	Next      []Step
 	Now       time.Time

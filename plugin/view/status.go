@@ -170,6 +170,9 @@ func (p *page) news(r Release) {
 			p.text("No failover by Envoy: ", s.Strict, p.Yellow)
 		}
 	}
+	if r.Down != "" && !r.Ended {
+		p.text("Nothing moves: ", r.Down, p.Red)
+	}
 	if r.Stale != "" {
 		p.text("As the controller last wrote it, for it can't be read anew: ", r.Stale, p.Dim)
 	}

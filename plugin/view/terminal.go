@@ -45,7 +45,7 @@ func (t Terminal) paint(code, s string) string {
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
-// Bold, Dim, Red, Green and Yellow paint a text where colours are wanted.
+// Bold is for headings. Like the others it paints only where colours are wanted.
 func (t Terminal) Bold(s string) string { return t.paint("1", s) }
 
 // Dim is for what matters less.

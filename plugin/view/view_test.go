@@ -53,6 +53,7 @@ func failing() Release {
 	s.SetCondition(release.Degraded, true, release.ReasonPodsFailing, `a pod of the grayscale version fails: ImagePullBackOff: Back-off pulling image "example.com/reviews:v2"`, began)
 	s.SetCondition(release.OriginalChanged, true, release.ReasonTemplateChanged, "the original's pod template is not the one that was cloned", began)
 	r.Holds = "0 of 1 pods of the grayscale version are ready"
+	r.Down = "the controller is not available: kubectl -n grayscale-system get pods"
 	r.Stale = "listing VirtualServices: forbidden"
 	return r
 }
