@@ -165,7 +165,8 @@ func (v view) write(p *Plan, before, after *unstructured.Unstructured, why strin
 		p.hold(wait)
 		return
 	}
-	p.Changes = append(p.Changes, Change{Action: Update, Before: before, Object: after, Why: why})
+	// At weight 0, where no pin is needed, nothing of ours may be left in it.
+	p.Changes = append(p.Changes, Change{Action: Update, Before: before, Object: after, Release: len(route.Read(after)) == 0, Why: why})
 }
 
 func (p *Plan) hold(wait time.Duration) {

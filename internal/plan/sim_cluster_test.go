@@ -41,15 +41,18 @@ type cluster struct {
 	pods     []*pod
 	gone     []*pod // kept for as long as a proxy may know them
 	sick     map[string]bool
-	deaf     map[string]bool // images whose pods never become ready
 	ways     []string
 	log      []string
 	judge    judge
+	parsed   map[*unstructured.Unstructured]*release.Status            // claims, by the Service that holds them
+	remnants map[*unstructured.Unstructured]*unstructured.Unstructured // see remnant
 
 	writes     int    // of the controller
+	lines      []int  // of the log, after each write
 	crashAt    int    // the controller dies after this write; 0: never
 	oneByOne   bool   // the controller dies after every write
 	afterWrite func() // somebody acts right after a write of the controller
+	pointless  bool   // that was without effect, and the run can end
 }
 
 var errConflict = errors.New("conflict")
@@ -59,7 +62,8 @@ func newCluster(t tester, manifests ...string) *cluster {
 	start := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	c := &cluster{
 		t: t, start: start, now: start, settings: plan.Defaults,
-		objects: map[string]*unstructured.Unstructured{}, sick: map[string]bool{}, deaf: map[string]bool{},
+		objects: map[string]*unstructured.Unstructured{}, sick: map[string]bool{},
+		parsed: map[*unstructured.Unstructured]*release.Status{}, remnants: map[*unstructured.Unstructured]*unstructured.Unstructured{},
 	}
 	c.judge.init(c)
 	for _, u := range parse(t, manifests...) {
@@ -133,6 +137,7 @@ func (c *cluster) put(u *unstructured.Unstructured) {
 }
 
 func (c *cluster) drop(key string) {
+	c.version++
 	delete(c.objects, key)
 	c.judge.seen(key, nil)
 	c.syncPods()
@@ -144,10 +149,14 @@ func (c *cluster) claim(service types.NamespacedName) *release.Status {
 	if u == nil {
 		return nil
 	}
+	if s, ok := c.parsed[u]; ok {
+		return s
+	}
 	s, err := release.Claim(u.GetAnnotations(), u.GetUID())
 	if err != nil {
 		c.t.Fatalf("Service %s: %v", service, err)
 	}
+	c.parsed[u] = s
 	return s
 }
 
@@ -164,6 +173,9 @@ func (c *cluster) say(format string, args ...any) {
 	d := c.now.Sub(c.start) - time.Minute
 	c.log = append(c.log, fmt.Sprintf("%6.1fs  ", d.Seconds())+fmt.Sprintf(format, args...))
 }
+
+// upTo is the transcript until the controller's write of that number.
+func (c *cluster) upTo(write int) string { return strings.Join(c.log[:c.lines[write-1]], "\n") }
 
 // transcript is everything that was said, for golden files and failures.
 func (c *cluster) transcript() string { return strings.Join(c.log, "\n") + "\n" }

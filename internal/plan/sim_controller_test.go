@@ -28,7 +28,10 @@ func ours(d *unstructured.Unstructured) bool {
 }
 
 // remnant is what the controller's cache keeps of other Deployments.
-func remnant(d *unstructured.Unstructured) *unstructured.Unstructured {
+func (c *cluster) remnant(d *unstructured.Unstructured) *unstructured.Unstructured {
+	if out, ok := c.remnants[d]; ok {
+		return out
+	}
 	out := d.DeepCopy()
 	spec := map[string]any{}
 	for _, path := range [][]string{{"replicas"}, {"selector"}, {"template", "metadata", "labels"}} {
@@ -40,6 +43,7 @@ func remnant(d *unstructured.Unstructured) *unstructured.Unstructured {
 	}
 	out.Object["spec"] = spec
 	out.SetAnnotations(nil)
+	c.remnants[d] = out
 	return out
 }
 
@@ -49,7 +53,7 @@ func (c *cluster) snapshot(key types.NamespacedName) plan.Snapshot {
 	s.Services = c.list("Service", key.Namespace)
 	for _, d := range c.list("Deployment", key.Namespace) {
 		if !ours(d) {
-			d = remnant(d)
+			d = c.remnant(d)
 		}
 		s.Deployments = append(s.Deployments, d)
 	}
@@ -114,6 +118,7 @@ func (c *cluster) pass(key types.NamespacedName) (wrote bool, after time.Duratio
 // controller dies now.
 func (c *cluster) wrote() (dies bool) {
 	c.writes++
+	c.lines = append(c.lines, len(c.log))
 	c.judge.written()
 	if c.afterWrite != nil {
 		c.afterWrite()
@@ -273,7 +278,7 @@ func (c *cluster) settle() { c.until(func() bool { return false }) }
 // It says whether the condition holds.
 func (c *cluster) until(done func() bool) bool {
 	for range mostPasses {
-		if done() {
+		if c.pointless || done() {
 			return true
 		}
 		wrote, after := c.turn()

@@ -160,7 +160,7 @@ func (j *judge) raise() {
 		if claim == nil {
 			j.c.fail("%s gets routes of ours for %s, which no release holds", j.changed, live.Service)
 		}
-		if live.Max > was.Max && j.readyOf(live.Service, claim.Grayscale.Version) == 0 {
+		if live.Max > was.Max && j.readyOf(live.Service, claim.Grayscale.Version) == 0 && j.readyOf(live.Service, claim.Original.Version) > 0 {
 			j.c.fail("%s gives %s %% to a version without ready pods", j.changed, live.Max)
 		}
 	}

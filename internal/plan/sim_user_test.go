@@ -104,6 +104,7 @@ func (c *cluster) sicken(version string, sick bool) {
 	c.say("world   pods of %s fail their probes: %t", version, sick)
 	c.judge.meddle()
 	c.sick[version] = sick
+	c.version++
 	c.syncPods()
 }
 

@@ -34,11 +34,9 @@ func (v view) mark(s *release.Status, d release.Decision) {
 		s.Steps = release.Steps{}
 	}
 	if s.Phase != d.Phase {
+		s.Leave(d.Phase)
 		s.Phase = d.Phase
 		s.Steps[release.Step(d.Phase)] = v.now
-		if !d.Phase.Ending() {
-			delete(s.Steps, release.StepDrain) // an end that was taken back
-		}
 	}
 	for _, step := range d.Mark {
 		s.Steps[step] = v.now

@@ -51,6 +51,8 @@ func Decide(o Observation) Decision {
 		return finishing(o)
 	case o.Asked.Policy.End == intent.EndCancel:
 		return cancelling(o)
+	case o.Status.Phase == Cancelling:
+		return takenBack(o)
 	default:
 		return running(o)
 	}

@@ -13,12 +13,12 @@ func cancelling(o Observation) Decision {
 		return Decision{Phase: Cancelling, Do: []Do{KeepRules, SetRoutes}, Reason: ReasonShifting, Message: "all traffic goes to the original version"}
 	}
 	steps := o.Status.Steps
-	if o.Status.Phase != Cancelling {
-		d := Decision{Phase: Cancelling, Reason: ReasonDraining}
-		if steps.Done(Step(Ready)) { // before that no request ever went there
-			d.Mark = []Step{StepDrain}
-		}
-		return d
+	served := steps.Done(Step(Ready)) // before that no request ever went there
+	switch {
+	case served && !steps.Done(StepDrain), served && o.Status.Phase != Cancelling:
+		return Decision{Phase: Cancelling, Mark: []Step{StepDrain}, Reason: ReasonDraining}
+	case o.Status.Phase != Cancelling:
+		return Decision{Phase: Cancelling, Reason: ReasonDraining}
 	}
 	if o.Clone.Exists {
 		left := o.draining()
@@ -36,6 +36,16 @@ func cancelling(o Observation) Decision {
 	return Decision{Phase: Cancelled, Ends: true, Do: []Do{RemoveIntent}}
 }
 
+// takenBack goes on with a release whose cancel was taken back. Its steps are
+// forgotten before anything is done, for each of them lets something else be
+// done at once: without a clone it begins anew, pins and propagation delay too.
+func takenBack(o Observation) Decision {
+	if !o.Clone.Exists {
+		return Decision{Phase: Pending, Reason: ReasonPinning}
+	}
+	return Decision{Phase: o.phase(), Reason: ReasonShifting}
+}
+
 // draining is how long the loser must still be there: until its last requests
 // are served, and no proxy sends it another one.
 func (o Observation) draining() time.Duration {
@@ -46,6 +56,10 @@ func (o Observation) draining() time.Duration {
 func finishing(o Observation) Decision {
 	if o.Status.Phase != Finishing {
 		return Decision{Phase: Finishing, Mark: []Step{StepDrain}, Reason: ReasonDraining}
+	}
+	if o.Origin.Exists && !o.Origin.Leaving && !o.holdsAll() {
+		// A route was lost: the drain begins anew once all hold everything again.
+		return Decision{Phase: o.phase(), Reason: ReasonShifting}
 	}
 	if o.Origin.Exists {
 		d := wait(Finishing, 0, ReasonDraining, "the original version serves its last requests", KeepRules, SetRoutes, KeepClone, AppendSubsets)
@@ -80,7 +94,7 @@ func finishing(o Observation) Decision {
 // and our rules once the routes are. waiting is false when all of it is done.
 func (o Observation) dismantle(phase Phase, strip ...Do) (d Decision, waiting bool) {
 	steps := o.Status.Steps
-	reached := steps.Done(StepPinned) // only then could a clone have been made
+	reached := steps.Done(StepPinned) || steps.Done(Step(Starting)) // only then could a clone have been made
 	if o.Routes.Ours > 0 || phase == Finishing && o.Routes.ToMove > 0 {
 		switch {
 		case reached && !steps.Done(StepGone):

@@ -97,6 +97,18 @@ func (s Steps) At(step Step) time.Time { return s[step] }
 // Done says whether a step has happened.
 func (s Steps) Done(step Step) bool { _, ok := s[step]; return ok }
 
+// Leave forgets the steps that mean nothing in the next phase: those of an end
+// that was taken back and, where the release begins anew, those of its start.
+func (s *Status) Leave(next Phase) {
+	for _, step := range []Step{StepDrain, StepGone, StepStripped} {
+		delete(s.Steps, step)
+	}
+	if next == Pending {
+		delete(s.Steps, StepPinned)
+		delete(s.Steps, Step(Ready))
+	}
+}
+
 // ParseStatus reads the annotation. The error names what is wrong with it.
 func ParseStatus(value string) (*Status, error) {
 	var s Status

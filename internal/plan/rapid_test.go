@@ -1,0 +1,70 @@
+package plan_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// acts are what users and accidents do to a release, in any order and at any
+// time. Each is fit for any state of the cluster.
+var acts = map[string]func(*rapid.T, *cluster){
+	"weight": func(t *rapid.T, c *cluster) {
+		c.annotate("shop/reviews-v1", fmt.Sprintf("weight=%d", rapid.IntRange(0, 100).Draw(t, "weight")))
+	},
+	"traffic": func(t *rapid.T, c *cluster) {
+		c.annotate("shop/reviews-v1", "traffic="+rapid.SampledFrom([]string{"policy", "grayscale", "original"}).Draw(t, "traffic"))
+	},
+	"replicas": func(t *rapid.T, c *cluster) {
+		c.annotate("shop/reviews-v1", "replicas="+rapid.SampledFrom([]string{"auto", "1", "3", "6"}).Draw(t, "replicas"))
+	},
+	"finish":        func(_ *rapid.T, c *cluster) { c.annotate("shop/reviews-v1", "end=finish") },
+	"do not finish": func(_ *rapid.T, c *cluster) { c.annotate("shop/reviews-v1", "end-") },
+	"rename": func(t *rapid.T, c *cluster) {
+		c.annotate("shop/reviews-v1", "release="+rapid.SampledFrom([]string{"other", "further"}).Draw(t, "release"))
+	},
+	"reapply route":   func(_ *rapid.T, c *cluster) { c.userReapplies("VirtualService shop/reviews") },
+	"edit route":      func(_ *rapid.T, c *cluster) { c.editRoute() },
+	"edit rule":       func(_ *rapid.T, c *cluster) { c.editRule() },
+	"add rule":        func(_ *rapid.T, c *cluster) { c.addRule() },
+	"add gateway":     func(_ *rapid.T, c *cluster) { c.userApplies(gatewayRoute) },
+	"delete route":    func(_ *rapid.T, c *cluster) { c.userDeletes("VirtualService shop/reviews") },
+	"delete our rule": func(_ *rapid.T, c *cluster) { c.userDeletes("DestinationRule shop/grayscale-reviews") },
+	"delete clone":    func(_ *rapid.T, c *cluster) { c.userDeletes("Deployment shop/reviews-v2") },
+	"scale clone":     func(t *rapid.T, c *cluster) { c.scale("shop/reviews-v2", rapid.Int64Range(0, 5).Draw(t, "replicas")) },
+	"scale original":  func(t *rapid.T, c *cluster) { c.scale("shop/reviews-v1", rapid.Int64Range(1, 6).Draw(t, "replicas")) },
+	"sick":            func(_ *rapid.T, c *cluster) { c.sicken("v2", true) },
+	"well":            func(_ *rapid.T, c *cluster) { c.sicken("v2", false) },
+	"die":             func(t *rapid.T, c *cluster) { c.crashAt = c.writes + rapid.IntRange(1, 3).Draw(t, "writes") },
+}
+
+// TestAnything does anything in any order, and waits any time between: nothing
+// happens on the way that may not, and in the end a cancel leaves nothing behind.
+func TestAnything(t *testing.T) {
+	worlds := [][]string{plain, subset, none, strict, {reviews, gatewayRoute, plainRoute}}
+	rapid.Check(t, func(t *rapid.T) {
+		c := newCluster(t, rapid.SampledFrom(worlds).Draw(t, "world")...)
+		asks(fmt.Sprintf("weight=%d", rapid.IntRange(0, 100).Draw(t, "weight")))(c)
+		for range rapid.IntRange(1, 12).Draw(t, "acts") {
+			until := c.now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "seconds")) * time.Second)
+			c.until(func() bool { return !c.now.Before(until) })
+			acts[rapid.SampledFrom(sorted(acts)).Draw(t, "act")](t, c)
+		}
+		c.sicken("v2", false)
+		c.settle()
+		c.annotate("shop/reviews-v1", "end=cancel")
+		c.settle()
+		c.theEnd("")
+		if c.phase() != release.Phase("") {
+			c.fail("the release goes on in phase %s", c.phase())
+		}
+	})
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
