@@ -44,5 +44,6 @@ var sideBySide = []scenario{
 var oneByOne = []scenario{
 	{"WritesCounted", counted},
 	{"ControllerKilled", killed},
+	{"WithoutWebhook", withoutWebhook},
 	{"Uninstalled", uninstalled}, // the last: nothing of ours is there after it
 }
