@@ -51,7 +51,9 @@ func (d *demo) remains(ctx context.Context) (faults []string, err error) {
 		return nil, err
 	}
 	left := trace.Of(objects, manifests.Namespace)
-	text := fmt.Sprintf("\nLabels, annotations, subsets, objects of ours, in all %d objects of the cluster:\n", left.Looked)
+	d.screen.Print("\n")
+	d.screen.Say(fmt.Sprintf("Labels, annotations, subsets, objects of ours, in all %d objects of the cluster:", left.Looked))
+	text := ""
 	for _, at := range left.History {
 		text += "  " + at + "\n"
 	}
@@ -77,7 +79,8 @@ func (d *demo) changed(ctx context.Context) (faults []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.screen.Print("\nThe user's routes, before the releases and after them (diff):\n")
+	d.screen.Print("\n")
+	d.screen.Say("The user's routes, before the releases and after them (diff):")
 	if diff == "" {
 		d.screen.Print("  no difference\n")
 		return nil, nil

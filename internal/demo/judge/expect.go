@@ -4,6 +4,7 @@ package judge
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/load"
 )
@@ -95,7 +96,7 @@ func first(failures []string) string {
 	if len(failures) == 0 {
 		return "no reason given"
 	}
-	return failures[0]
+	return strings.TrimSpace(failures[0])
 }
 
 // Faults are those of all rows.

@@ -13,7 +13,7 @@ var paths = []string{"gateway", "sidecar"}
 func counts(v1, v2, v9, failed int) load.Counts {
 	c := load.Counts{Requests: v1 + v2 + v9 + failed, Failed: failed, Versions: map[string]int{"v1": v1, "v2": v2, "v9": v9}}
 	if failed > 0 {
-		c.Failures = []string{"status 503"}
+		c.Failures = []string{"status 503\n"}
 	}
 	return c
 }

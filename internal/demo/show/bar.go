@@ -54,7 +54,7 @@ func Bar(t view.Terminal, getenv func(string) string, now Traffic) string {
 	failed := fmt.Sprintf("  %d failed", now.Failed)
 	// Numbers have a fixed width, so that the line stands still.
 	count := fmt.Sprintf("  %7s requests", Number(now.Done))
-	if needed := Number(now.Needed); now.Needed > 0 {
+	if needed := Number(now.Needed); now.Needed > now.Done {
 		count = fmt.Sprintf("  %*s/%s", len(needed), Number(now.Done), needed)
 	}
 	rate := fmt.Sprintf("  %6s/s", Number(int(math.Round(now.Rate))))

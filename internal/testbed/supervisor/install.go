@@ -8,8 +8,8 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/process"
 )
 
+// Plugin and Controller are the product's programs, beside the testbed's.
 const (
-	// Plugin and Controller are the product's programs, beside the testbed's.
 	Plugin     = "kubectl-grayscale"
 	Controller = "grayscale-controller"
 )
