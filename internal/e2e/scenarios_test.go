@@ -39,6 +39,10 @@ var sideBySide = []scenario{
 	{"SecondCloneByHand", secondCloneByHand},
 	{"BadIntent", badIntent},
 	{"Bookinfo", bookinfo},
+	{"VersionsMeddled", versionsMeddled},
+	{"RoutesMeddled", routesMeddled},
+	{"ServiceDeleted", serviceDeleted},
+	{"SharedVirtualService", sharedVirtualService},
 }
 
 var oneByOne = []scenario{
