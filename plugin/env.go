@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -59,6 +60,10 @@ func (e *Env) Client() (client.WithWatch, error) {
 }
 
 func (e *Env) config() (*rest.Config, error) {
+	// Without this, kubectl's flags fall back to a server on localhost.
+	if raw, err := e.flags.ToRawKubeConfigLoader().RawConfig(); err == nil && len(raw.Clusters) == 0 && *e.flags.APIServer == "" {
+		return nil, errors.New("no cluster is configured: the kubeconfig is missing or empty (KUBECONFIG, --kubeconfig)")
+	}
 	config, err := e.flags.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)

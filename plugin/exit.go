@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -77,6 +78,15 @@ func (e *Env) friendly(err error) error {
 	}
 	if noAnswer(err) {
 		return fmt.Errorf("the grayscale controller does not answer, so nothing was written (is it running? kubectl -n grayscale-system get pods): %w", err)
+	}
+	return err
+}
+
+// unreachable says so when it was the way to the cluster that failed.
+func unreachable(err error) error {
+	var way *url.Error
+	if errors.As(err, &way) && !way.Timeout() {
+		return fmt.Errorf("the cluster can't be reached (is the context right?): %w", err)
 	}
 	return err
 }

@@ -48,19 +48,15 @@ func (fo follower) run(ctx context.Context, see func(view.Release) (done bool, e
 		if done, err := see(r); done || err != nil {
 			return err
 		}
-		for {
-			err := next(ctx, changes)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, errStalled) {
-				return err
-			}
-			// Propagation, drain and readiness holds pass without an event,
-			// and the controller writes when they are over.
+		switch err := next(ctx, changes); {
+		case errors.Is(err, errStalled):
+			// What passes by the clock alone, as propagation does, is looked
+			// at anew, too.
 			if fo.stalled != nil {
 				fo.stalled()
 			}
+		case err != nil:
+			return err
 		}
 	}
 }

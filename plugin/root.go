@@ -59,7 +59,7 @@ func Run(ctx context.Context, e *Env, args []string) int {
 		e.Say("%v", err) // the user's own wish
 	default:
 		t := e.terminal(e.ErrOut)
-		e.Say("%s %v", t.Red("error:"), err)
+		e.Say("%s %v", t.Red("error:"), unreachable(err))
 		if codeOf(err) == exitUsage {
 			e.Say("%s", t.Dim(fmt.Sprintf("See '%s --help'.", e.Called)))
 		}

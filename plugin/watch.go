@@ -92,6 +92,7 @@ func (k watched) follow(ctx context.Context, c client.WithWatch, w watch.Interfa
 		// An error here is met with another try: the API server may be away
 		// for a moment, and whoever waits has a time limit.
 		w, _ = k.open(ctx, c)
+		mark(out) // what changed meanwhile, no watch has told
 	}
 }
 
