@@ -42,7 +42,7 @@ func (d *demo) result(ctx context.Context, whole bool) error {
 
 // remains shows what is left of the releases, and says what should not be.
 func (d *demo) remains(ctx context.Context) (faults []string, err error) {
-	d.screen.Act("What is left of the releases", "Nothing but the history, on the Service. (The controller stays until `kubectl grayscale uninstall`.)")
+	d.screen.Act("What is left of the releases", "There should be nothing but the history, on the Service. (The controller stays until `kubectl grayscale uninstall`.)")
 	if _, err := d.kubectl(ctx, "get", "deployments,virtualservices,destinationrules", "-o", "name"); err != nil {
 		return nil, err
 	}
