@@ -1,0 +1,190 @@
+package release_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// observed changes an observation, for tables that read as scenarios.
+type observed func(*release.Observation)
+
+// observe is a release of four replicas in a phase, that long after the phase and
+// each of the steps was noted.
+func observe(phase release.Phase, with ...observed) release.Observation {
+	o := release.Observation{
+		Now: now, Rules: true, Propagation: 15 * time.Second, Drain: 30 * time.Second, Hold: 10 * time.Second,
+		Status: &release.Status{Phase: phase, Peak: 4, Steps: release.Steps{}},
+		Asked:  release.Asked{Policy: release.Policy{Traffic: intent.TrafficPolicy}},
+		Routes: release.Routes{Ours: 2, NeedPins: true},
+		Origin: release.Side{Exists: true, Replicas: 4, Ready: 4, Endpoints: 4},
+	}
+	for _, w := range with {
+		w(&o)
+	}
+	return o
+}
+
+func steps(ago time.Duration, done ...release.Step) observed {
+	return func(o *release.Observation) {
+		for _, step := range done {
+			o.Status.Steps[step] = now.Add(-ago)
+		}
+	}
+}
+
+// started notes that the clone has been ready.
+var started = steps(time.Hour, release.StepPinned, release.Step(release.Starting), release.Step(release.Ready))
+
+func clone(ready int32) observed {
+	return func(o *release.Observation) {
+		o.Clone = release.Side{Exists: true, Labelled: true, Replicas: max(1, ready), Ready: ready, Endpoints: max(1, ready), ReadySince: now.Add(-time.Hour)}
+	}
+}
+
+func weight(w intent.Weight) observed {
+	return func(o *release.Observation) { o.Asked.Policy.Weight = w }
+}
+func live(least, most intent.Weight) observed {
+	return func(o *release.Observation) { o.Routes.Min, o.Routes.Max = least, most }
+}
+func traffic(t intent.Traffic) observed {
+	return func(o *release.Observation) { o.Asked.Policy.Traffic = t }
+}
+func end(e intent.End) observed {
+	return func(o *release.Observation) { o.Asked.Policy.End = e }
+}
+func unpinned(o *release.Observation) { o.Routes.Unpinned, o.Routes.Ours = true, 0 }
+func noPins(o *release.Observation)   { o.Routes.NeedPins, o.Routes.Ours = false, 0 }
+func noRoutes(o *release.Observation) { o.Routes = release.Routes{} }
+func noRules(o *release.Observation)  { o.Rules = false }
+func strict(o *release.Observation)   { o.Status.Strict = "the user has distribute" }
+func lost(o *release.Observation) {
+	o.Status.SetCondition(release.Degraded, true, release.ReasonNoEndpoints, "", now)
+}
+func fixed(o *release.Observation)      { o.Asked.Policy.Replicas = 2 }
+func undersized(o *release.Observation) { o.Asked.Undersized = true }
+func managed(o *release.Observation)    { o.Asked.Managed = "Helm" }
+func noOrigin(o *release.Observation)   { o.Origin = release.Side{} }
+func originLeaves(o *release.Observation) {
+	o.Origin = release.Side{Exists: true, Leaving: true, Replicas: 4, Endpoints: 4}
+}
+func cloneLeaves(o *release.Observation) { o.Clone = release.Side{Endpoints: 1} }
+func freed(o *release.Observation)       { o.Clone.Labelled = false }
+func trouble(o *release.Observation)     { o.Clone.Trouble = "ImagePullBackOff" }
+func readySince(ago time.Duration) observed {
+	return func(o *release.Observation) { o.Clone.ReadySince = now.Add(-ago) }
+}
+
+// tell writes a decision on a line: phase, what to do, marks, when to look again.
+func tell(d release.Decision) string {
+	var do []string
+	for _, what := range d.Do {
+		word := string(what)
+		switch what {
+		case release.SetRoutes:
+			word += "=" + d.Weight.String()
+		case release.KeepClone:
+			word += fmt.Sprintf("=%d", d.Replicas)
+		}
+		do = append(do, word)
+	}
+	out := string(d.Phase) + ": " + strings.Join(do, " ")
+	for _, m := range d.Mark {
+		out += " mark " + string(m)
+	}
+	if d.After > 0 {
+		out += " after " + d.After.String()
+	}
+	if d.Ends {
+		out += " ends"
+	}
+	return out + " (" + d.Reason + ")"
+}
+
+func TestDecide(t *testing.T) {
+	const full = intent.Full
+	for _, test := range []struct {
+		name string
+		o    release.Observation
+		want string
+	}{
+		// The start.
+		{"claimed: routes are pinned", observe(release.Pending, unpinned, noRules), "Pending: KeepRules SetRoutes=0 (Pinning)"},
+		{"pinned: it is noted", observe(release.Pending), "Starting: KeepRules SetRoutes=0 mark Pinned (Settled)"},
+		{"the pins propagate", observe(release.Starting, steps(5*time.Second, release.StepPinned)), "Starting: KeepRules SetRoutes=0 after 10s (Propagating)"},
+		{"the pins are everywhere: the clone is made", observe(release.Starting, steps(15*time.Second, release.StepPinned), weight(1000)), "Starting: KeepRules KeepRoutes KeepClone=1 (StartingPods)"},
+		{"no pins are needed: the clone is made at once", observe(release.Starting, noPins, steps(0, release.StepPinned), weight(5000)), "Starting: KeepRules KeepRoutes KeepClone=2 (StartingPods)"},
+		{"pods start, and nothing else happens", observe(release.Starting, steps(time.Minute, release.StepPinned), clone(0), weight(1000)), "Starting: KeepRules KeepRoutes KeepClone=1 (StartingPods)"},
+		{"pods are ready: that is noted before traffic", observe(release.Starting, steps(time.Minute, release.StepPinned), clone(1), weight(1000)), "Ready: KeepRules KeepRoutes KeepClone=1 (Settled)"},
+
+		// The policy.
+		{"ready: the share is set", observe(release.Ready, started, clone(1), weight(1000)), "Ready: KeepRules SetRoutes=10 KeepClone=1 (Settled)"},
+		{"a higher share waits for its pods", observe(release.Routing, started, clone(1), weight(5000), live(1000, 1000)), "Routing: KeepRules KeepRoutes KeepClone=2 (StartingPods)"},
+		{"and is set when they are ready", observe(release.Routing, started, clone(2), weight(5000), live(1000, 1000)), "Routing: KeepRules SetRoutes=50 KeepClone=2 (Settled)"},
+		{"a lower share waits for nothing, and its pods for it", observe(release.Routing, started, clone(0), weight(1000), live(5000, 5000)), "Routing: KeepRules SetRoutes=10 KeepClone=2 (Settled)"},
+		{"half delivered goes on", observe(release.Routing, started, clone(2), weight(5000), live(1000, 5000)), "Routing: KeepRules SetRoutes=50 KeepClone=2 (Settled)"},
+		{"all is as asked", observe(release.Routing, started, clone(1), weight(1000), live(1000, 1000)), "Routing: KeepRules SetRoutes=10 KeepClone=1 (Settled)"},
+		{"weight 100 is a take-over", observe(release.Routing, started, clone(4), weight(full), live(full, full)), "TakenOver: KeepRules SetRoutes=100 KeepClone=4 (Settled)"},
+		{"all to the original", observe(release.TakenOver, started, clone(4), weight(1000), live(full, full), traffic(intent.TrafficOriginal)), "TakenOver: KeepRules SetRoutes=0 KeepClone=4 (Settled)"},
+		{"then it is ready again", observe(release.TakenOver, started, clone(4), weight(1000), traffic(intent.TrafficOriginal)), "Ready: KeepRules SetRoutes=0 KeepClone=1 (Settled)"},
+		{"a take-over with too few replicas is held", observe(release.Routing, started, clone(2), weight(1000), live(1000, 1000), traffic(intent.TrafficGrayscale), fixed), "Routing: KeepRules KeepRoutes KeepClone=2 (Undersized)"},
+		{"unless that is accepted", observe(release.Routing, started, clone(2), weight(1000), live(1000, 1000), traffic(intent.TrafficGrayscale), fixed, undersized), "Routing: KeepRules SetRoutes=100 KeepClone=2 (Settled)"},
+
+		// What happens to the clone.
+		{"its pods fail to start", observe(release.Starting, steps(time.Minute, release.StepPinned), clone(0), trouble, weight(1000)), "Starting: KeepRules KeepRoutes KeepClone=1 (StartingPods)"},
+		{"its pods are lost: Envoy fails over", observe(release.Routing, started, clone(0), weight(1000), live(1000, 1000)), "Routing: KeepRules SetRoutes=10 KeepClone=1 (Settled)"},
+		{"its pods are lost: Envoy can't", observe(release.Routing, started, clone(0), weight(1000), live(1000, 1000), strict), "Routing: KeepRules SetRoutes=0 KeepClone=1 (Settled)"},
+		{"they are back, and held", observe(release.Ready, started, clone(1), weight(1000), strict, lost, readySince(4*time.Second)), "Ready: KeepRules KeepRoutes KeepClone=1 after 6s (HoldingForReadiness)"},
+		{"held long enough", observe(release.Ready, started, clone(1), weight(1000), strict, lost, readySince(10*time.Second)), "Ready: KeepRules SetRoutes=10 KeepClone=1 (Settled)"},
+		{"it is deleted: traffic leaves, and it is made again", observe(release.Routing, started, weight(1000), live(1000, 1000)), "Routing: KeepRules SetRoutes=0 KeepClone=1 (Settled)"},
+
+		// Cancel.
+		{"cancel: traffic first", observe(release.Routing, started, clone(1), live(1000, 1000), end(intent.EndCancel)), "Cancelling: KeepRules SetRoutes=0 (Shifting)"},
+		{"cancel: then the drain begins", observe(release.Routing, started, clone(1), end(intent.EndCancel)), "Cancelling:  mark Drain (Draining)"},
+		{"cancel: also where the phase came first", observe(release.Cancelling, started, clone(1), end(intent.EndCancel)), "Cancelling:  mark Drain (Draining)"},
+		{"cancel: it drains", observe(release.Cancelling, started, steps(10*time.Second, release.StepDrain), clone(1), end(intent.EndCancel)), "Cancelling: KeepRules KeepRoutes after 20s (Draining)"},
+		{"cancel: it is deleted", observe(release.Cancelling, started, steps(30*time.Second, release.StepDrain), clone(1), end(intent.EndCancel)), "Cancelling: KeepRules KeepRoutes DeleteClone (PodsLeaving)"},
+		{"cancel: what never served has nothing to drain", observe(release.Cancelling, steps(time.Minute, release.StepPinned), clone(0), end(intent.EndCancel)), "Cancelling: KeepRules KeepRoutes DeleteClone (PodsLeaving)"},
+		{"cancel: its pods leave", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain), cloneLeaves, end(intent.EndCancel)), "Cancelling: KeepRules KeepRoutes (PodsLeaving)"},
+		{"cancel: they are gone", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain), end(intent.EndCancel)), "Cancelling:  mark Gone (Propagating)"},
+		{"cancel: every proxy must know", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain), steps(5*time.Second, release.StepGone), end(intent.EndCancel)), "Cancelling:  after 10s (Propagating)"},
+		{"cancel: the routes go", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain, release.StepGone), end(intent.EndCancel)), "Cancelling: StripRoutes (Stripping)"},
+		{"cancel: no clone was ever made", observe(release.Cancelling, end(intent.EndCancel)), "Cancelling: StripRoutes (Stripping)"},
+		{"cancel: the routes are gone", observe(release.Cancelling, started, noRoutes, steps(time.Minute, release.StepDrain, release.StepGone), end(intent.EndCancel)), "Cancelling:  mark Stripped (Propagating)"},
+		{"cancel: the rules go", observe(release.Cancelling, started, noRoutes, steps(time.Minute, release.StepDrain, release.StepGone, release.StepStripped), end(intent.EndCancel)), "Cancelling: DropRules (Stripping)"},
+		{"cancel: the end", observe(release.Cancelling, started, noRoutes, noRules, steps(time.Minute, release.StepDrain), end(intent.EndCancel)), "Cancelled: RemoveIntent ends ()"},
+		{"cancel: taken back", observe(release.Cancelling, started, steps(time.Second, release.StepDrain), clone(1), weight(1000)), "Ready:  (Shifting)"},
+		{"cancel: taken back when the clone has gone", observe(release.Cancelling, started, steps(time.Second, release.StepDrain), weight(1000)), "Pending:  (Pinning)"},
+
+		// Finish by replace.
+		{"finish: not before it has all traffic", observe(release.Routing, started, clone(1), weight(1000), live(1000, 1000), end(intent.EndFinish)), "Routing: KeepRules SetRoutes=10 KeepClone=1 (WaitingForTraffic)"},
+		{"finish: not with too few replicas", observe(release.TakenOver, started, clone(2), fixed, weight(full), live(full, full), end(intent.EndFinish)), "TakenOver: KeepRules SetRoutes=100 KeepClone=2 (Undersized)"},
+		{"finish: not what a manager would undo", observe(release.TakenOver, started, clone(4), weight(full), live(full, full), end(intent.EndFinish), managed), "TakenOver: KeepRules SetRoutes=100 KeepClone=4 (Managed)"},
+		{"finish: the drain begins", observe(release.TakenOver, started, clone(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing:  mark Drain (Draining)"},
+		{"finish: it drains", observe(release.Finishing, started, steps(10*time.Second, release.StepDrain), clone(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets after 20s (Draining)"},
+		{"finish: not while pods are missing", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(3), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets (StartingPods)"},
+		{"finish: not while a route is lost", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), weight(full), live(0, full), end(intent.EndFinish)), "Routing:  (Shifting)"},
+		{"finish: the original is deleted", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets DeleteOriginal (PodsLeaving)"},
+		{"finish: it leaves, and cancel comes too late", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), originLeaves, weight(full), live(full, full), end(intent.EndCancel)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets DeleteOriginal (PodsLeaving)"},
+		{"finish: it is gone", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), noOrigin, live(full, full)), "Finishing:  mark Gone (Propagating)"},
+		{"finish: the routes move", observe(release.Finishing, started, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), noOrigin, live(full, full)), "Finishing: AppendSubsets MoveRoutes (Stripping)"},
+		{"finish: the clone is freed", observe(release.Finishing, started, noRoutes, noRules, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), noOrigin), "Finishing: FreeClone (Stripping)"},
+		{"finish: the end", observe(release.Finishing, started, noRoutes, noRules, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), freed, noOrigin), "Finished:  ends ()"},
+		{"the original is deleted by somebody, holding nothing", observe(release.TakenOver, started, clone(4), noOrigin, weight(full), live(full, full)), "Finishing:  mark Drain (Draining)"},
+		{"the original is deleted by somebody, holding something", observe(release.Routing, started, clone(1), noOrigin, weight(1000), live(1000, 1000)), "Routing: KeepRules SetRoutes=10 KeepClone=1 (Settled)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := tell(release.Decide(test.o)); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func does(d release.Decision, what release.Do) bool { return slices.Contains(d.Do, what) }
