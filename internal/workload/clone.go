@@ -15,9 +15,11 @@ import (
 )
 
 // Clone gives the clone as it is to be created, with that many replicas.
-// Everything of the original's spec is kept, fields unknown to us too.
+// Everything of the original's spec is kept, fields unknown to us too, but not
+// that its rollout is paused: a Deployment that starts paused makes no pods.
 func Clone(original *unstructured.Unstructured, s *release.Status, replicas int32) *unstructured.Unstructured {
 	spec, _, _ := unstructured.NestedMap(original.Object, "spec") // a deep copy
+	delete(spec, "paused")
 	c := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
 	c.SetAPIVersion(original.GetAPIVersion())
 	c.SetKind(original.GetKind())
