@@ -99,6 +99,21 @@ func TestUninstallRefuses(t *testing.T) {
 	}
 }
 
+func TestUninstallByForce(t *testing.T) {
+	clone := deployment("reviews-v2", "v2", nil)
+	clone.SetLabels(map[string]string{"grayscale.dev/task": "reviews-v2", "grayscale.dev/of": "reviews-v1"})
+	w := running(t, release.Routing, nil)
+	if err := w.Create(t.Context(), clone); err != nil {
+		t.Fatal(err)
+	}
+	if said := w.ok("uninstall", "--force"); !strings.Contains(said, "Deployment shop/reviews-v2: is the grayscale version of release reviews-v2") {
+		t.Errorf("what is left is not named: %s", said)
+	}
+	if got := w.intent("reviews-v1")["release"]; got != "reviews-v2" {
+		t.Errorf("--force leaves a release as it stands, and its intent is gone")
+	}
+}
+
 func TestInstallIntoAnothersNamespace(t *testing.T) {
 	theirs := newObject("v1", "Namespace")
 	theirs.SetName("platform")

@@ -72,6 +72,10 @@ func (o *uninstallOptions) run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
+	if o.force && len(left) > 0 {
+		e.Say("Uninstalled. Left as it stands, as --force says:\n%s\nTo end it, install again and cancel or finish.", bullets(strings.Join(left, "\n")))
+		return nil
+	}
 	if len(left) > 0 {
 		return fmt.Errorf("uninstalled, but this of ours is left, and a controller would have taken it away:\n%s\ninstall again, wait until it is gone, and uninstall then",
 			bullets(strings.Join(left, "\n")))
