@@ -9,8 +9,6 @@ import (
 type deployment struct {
 	name, app, version, image string
 	replicas                  int
-	labels                    map[string]string // of its pods, beside app and version
-	env                       map[string]string
 }
 
 // makeDeployment is of app reviews, with one pod of version v1.

@@ -42,6 +42,7 @@ func uninstalled(t *testing.T) {
 	tr.phase("purged", only("v1"))
 	w.nothingOfOurs()
 	tr.seen(20)
+	w.must("install", "--image", "grayscale-controller:dev", "--propagation-delay", "1s", "--drain", "2s") // for whoever uses this mesh next
 }
 
 func (w *world) plugin(args ...string) (string, error) {
