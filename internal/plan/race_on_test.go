@@ -4,5 +4,5 @@ package plan_test
 
 // every thins out what is tried at each write of a release: the race detector
 // makes pure code seven times slower, and finds nothing there that it does not
-// find in an eighth of it. Without it, every write is tried.
-const every = 8
+// find in a twelfth of it. Without it, every write is tried.
+const every = 12

@@ -52,8 +52,10 @@ func TestAnything(t *testing.T) {
 		c := newCluster(t, rapid.SampledFrom(worlds).Draw(t, "world")...)
 		asks(fmt.Sprintf("weight=%d", rapid.IntRange(0, 100).Draw(t, "weight")))(c)
 		for range rapid.IntRange(1, 12).Draw(t, "acts") {
-			until := c.now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "seconds")) * time.Second)
-			c.until(func() bool { return !c.now.Before(until) })
+			c.goOn(time.Duration(rapid.IntRange(0, 60).Draw(t, "seconds")) * time.Second)
+			if rapid.Bool().Draw(t, "in the midst") {
+				c.turn()
+			}
 			acts[rapid.SampledFrom(sorted(acts)).Draw(t, "act")](t, c)
 		}
 		c.sicken("v2", false)

@@ -42,6 +42,7 @@ type cluster struct {
 	gone     []*pod // kept for as long as a proxy may know them
 	sick     map[string]bool
 	ways     []string
+	webhook  bool // our routes are put back in what somebody else writes
 	log      []string
 	judge    judge
 	parsed   map[*unstructured.Unstructured]*release.Status            // claims, by the Service that holds them

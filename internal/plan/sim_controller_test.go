@@ -285,10 +285,7 @@ func (c *cluster) until(done func() bool) bool {
 		if wrote {
 			continue
 		}
-		next := c.nextEvent()
-		if timer := c.now.Add(after); after > 0 && (next.IsZero() || timer.Before(next)) {
-			next = timer
-		}
+		next := c.next(after)
 		if next.IsZero() {
 			c.judge.settled()
 			return done()
@@ -297,6 +294,31 @@ func (c *cluster) until(done func() bool) bool {
 	}
 	c.fail("still busy after %d passes", mostPasses)
 	return false
+}
+
+// next is when a timer of the controller or an event would wake it.
+func (c *cluster) next(after time.Duration) time.Time {
+	next := c.nextEvent()
+	if timer := c.now.Add(after); after > 0 && (next.IsZero() || timer.Before(next)) {
+		return timer
+	}
+	return next
+}
+
+// goOn runs the controller for that long.
+func (c *cluster) goOn(d time.Duration) {
+	end := c.now.Add(d)
+	for c.now.Before(end) {
+		wrote, after := c.turn()
+		if wrote {
+			continue
+		}
+		if next := c.next(after); !next.IsZero() && next.Before(end) {
+			c.advance(next.Sub(c.now))
+		} else {
+			c.advance(end.Sub(c.now))
+		}
+	}
 }
 
 // turn makes a pass for each Service, and says when to look again.

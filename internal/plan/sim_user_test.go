@@ -22,11 +22,33 @@ func ownedBy(d *unstructured.Unstructured, controller bool) []metav1.OwnerRefere
 // userWrites is kubectl apply by the user, who knows nothing of our routes.
 func (c *cluster) userWrites(u *unstructured.Unstructured) {
 	key := keyOf(u)
-	if u.GetKind() == "VirtualService" {
+	c.judge.users[key] = u.DeepCopy()
+	switch {
+	case u.GetKind() == "VirtualService" && c.webhook:
+		u = c.putBack(u)
+	case u.GetKind() == "VirtualService":
 		c.judge.meddle()
 	}
 	c.put(u)
-	c.judge.users[key] = u.DeepCopy()
+}
+
+// putBack is the webhook that keeps our routes in what somebody else writes.
+func (c *cluster) putBack(u *unstructured.Unstructured) *unstructured.Unstructured {
+	old := c.get(keyOf(u))
+	if old == nil || !route.HasOurs(old) {
+		return u
+	}
+	splits := route.Recover(old)
+	for n, split := range splits {
+		if subsets := plan.Subsets(c.snapshot(split.Service)); len(subsets) > 0 {
+			splits[n].Subsets = subsets
+		}
+	}
+	out, err := route.Apply(u, splits)
+	if err != nil {
+		c.fail("%v", err)
+	}
+	return out
 }
 
 // userApplies writes YAML.
