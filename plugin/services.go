@@ -25,7 +25,7 @@ func newServices(e *Env) *cobra.Command {
 		Short:   "List the Services: who can be released, who is busy, who cannot and why",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("--output", o.output, "", "table", "json", "yaml", "name"); err != nil {
+			if err := oneOf("--output", o.output, "", "table", "wide", "json", "yaml", "name"); err != nil {
 				return err
 			}
 			return o.run(cmd.Context(), e)
