@@ -112,6 +112,10 @@ func (v view) seen() release.Routes {
 		out.Unpinned, out.NeedPins, out.Min = true, true, 0
 	}
 	out.ToMove = len(v.named())
+	if v.claim.Phase == release.Finishing {
+		_, lacking := v.successors()
+		out.ToAppend = len(lacking)
+	}
 	return out
 }
 

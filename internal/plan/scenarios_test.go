@@ -1,6 +1,10 @@
 package plan_test
 
-import "github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+import (
+	"time"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
 
 var (
 	plain  = []string{reviews, plainRoute}
@@ -58,6 +62,7 @@ var scenarios = []scenario{
 	{"edited: the user's route", plain, []step{asks("weight=50"), func(c *cluster) { c.editRoute() }, annotate("end=cancel")}, release.Cancelled},
 	{"edited: the user's route is applied again", plain, []step{asks("weight=50"), func(c *cluster) { c.userReapplies("VirtualService shop/reviews") }, annotate("end=cancel")}, release.Cancelled},
 	{"edited: the user's rule", subset, []step{asks("weight=50"), func(c *cluster) { c.editRule() }, annotate("traffic=grayscale"), annotate("end=finish")}, release.Finished},
+	{"edited: the user's rule and route are applied again before the routes move", subset, []step{asks("traffic=grayscale"), lastMoment}, release.Finished},
 	{"edited: a VirtualService appears", none, []step{asks("weight=50"), applies(plainRoute), annotate("end=cancel")}, release.Cancelled},
 	{"edited: a VirtualService appears in another namespace", plain, []step{asks("weight=50"), applies(gatewayRoute), annotate("weight=60"), annotate("end=cancel")}, release.Cancelled},
 	{"edited: the user's route is deleted", plain, []step{asks("weight=50"), deletes("VirtualService shop/reviews"), annotate("end=cancel")}, release.Cancelled},
@@ -101,6 +106,15 @@ func finishingThen(pairs ...string) step {
 		c.until(func() bool { return c.phase() == release.Finishing })
 		c.annotate("shop/reviews-v1", pairs...)
 	}
+}
+
+// lastMoment finishes, and takes the appended subset and our routes away just
+// before the user's routes would be moved to it.
+func lastMoment(c *cluster) {
+	c.annotate("shop/reviews-v1", "end=finish")
+	c.until(func() bool { s := c.claim(c.services[0]); return s != nil && s.Steps.Done(release.StepGone) })
+	c.goOn(c.settings.Propagation - time.Second)
+	c.userApplies(subsetRule, subsetRoute)
 }
 
 func applies(manifests ...string) step { return func(c *cluster) { c.userApplies(manifests...) } }

@@ -38,6 +38,9 @@ func (v view) mark(s *release.Status, d release.Decision) {
 		s.Phase = d.Phase
 		s.Steps[release.Step(d.Phase)] = v.now
 	}
+	for _, step := range d.Unmark {
+		delete(s.Steps, step)
+	}
 	for _, step := range d.Mark {
 		s.Steps[step] = v.now
 	}

@@ -34,6 +34,7 @@ type Decision struct {
 	Replicas int32         // for KeepClone
 	Phase    Phase
 	Mark     []Step        // steps to note in the status, once
+	Unmark   []Step        // steps to forget
 	Reason   string        // of condition Progressing
 	Message  string        // what is waited for, a sentence; empty: nothing
 	After    time.Duration // look again then; 0: an event will tell

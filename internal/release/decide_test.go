@@ -70,6 +70,7 @@ func lost(o *release.Observation) {
 func fixed(o *release.Observation)      { o.Asked.Policy.Replicas = 2 }
 func undersized(o *release.Observation) { o.Asked.Undersized = true }
 func managed(o *release.Observation)    { o.Asked.Managed = "Helm" }
+func toAppend(o *release.Observation)   { o.Routes.ToMove, o.Routes.ToAppend = 1, 1 }
 func noOrigin(o *release.Observation)   { o.Origin = release.Side{} }
 func originLeaves(o *release.Observation) {
 	o.Origin = release.Side{Exists: true, Leaving: true, Replicas: 4, Endpoints: 4}
@@ -97,6 +98,9 @@ func tell(d release.Decision) string {
 	out := string(d.Phase) + ": " + strings.Join(do, " ")
 	for _, m := range d.Mark {
 		out += " mark " + string(m)
+	}
+	for _, m := range d.Unmark {
+		out += " unmark " + string(m)
 	}
 	if d.After > 0 {
 		out += " after " + d.After.String()
@@ -153,7 +157,7 @@ func TestDecide(t *testing.T) {
 		{"cancel: what never served has nothing to drain", observe(release.Cancelling, steps(time.Minute, release.StepPinned), clone(0), end(intent.EndCancel)), "Cancelling: KeepRules KeepRoutes DeleteClone (PodsLeaving)"},
 		{"cancel: its pods leave", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain), cloneLeaves, end(intent.EndCancel)), "Cancelling: KeepRules KeepRoutes (PodsLeaving)"},
 		{"cancel: they are gone", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain), end(intent.EndCancel)), "Cancelling:  mark Gone (Propagating)"},
-		{"cancel: every proxy must know", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain), steps(5*time.Second, release.StepGone), end(intent.EndCancel)), "Cancelling:  after 10s (Propagating)"},
+		{"cancel: every proxy must know", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain), steps(5*time.Second, release.StepGone), end(intent.EndCancel)), "Cancelling: KeepRules KeepRoutes after 10s (Propagating)"},
 		{"cancel: the routes go", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain, release.StepGone), end(intent.EndCancel)), "Cancelling: StripRoutes (Stripping)"},
 		{"cancel: no clone was ever made", observe(release.Cancelling, end(intent.EndCancel)), "Cancelling: StripRoutes (Stripping)"},
 		{"cancel: the routes are gone", observe(release.Cancelling, started, noRoutes, steps(time.Minute, release.StepDrain, release.StepGone), end(intent.EndCancel)), "Cancelling:  mark Stripped (Propagating)"},
@@ -173,6 +177,9 @@ func TestDecide(t *testing.T) {
 		{"finish: the original is deleted", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets DeleteOriginal (PodsLeaving)"},
 		{"finish: it leaves, and cancel comes too late", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), originLeaves, weight(full), live(full, full), end(intent.EndCancel)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets DeleteOriginal (PodsLeaving)"},
 		{"finish: it is gone", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), noOrigin, live(full, full)), "Finishing:  mark Gone (Propagating)"},
+		{"finish: every proxy must know, whoever writes over our routes", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), steps(5*time.Second, release.StepGone), clone(4), noOrigin, live(0, full)), "Finishing: KeepRules SetRoutes=100 AppendSubsets after 10s (Propagating)"},
+		{"finish: a subset that routes are to name was taken away", observe(release.Finishing, started, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), noOrigin, live(full, full), toAppend), "Finishing:  unmark Gone (Propagating)"},
+		{"finish: it is put there again", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), noOrigin, live(full, full), toAppend), "Finishing: KeepRules SetRoutes=100 AppendSubsets (Propagating)"},
 		{"finish: the routes move", observe(release.Finishing, started, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), noOrigin, live(full, full)), "Finishing: AppendSubsets MoveRoutes (Stripping)"},
 		{"finish: the clone is freed", observe(release.Finishing, started, noRoutes, noRules, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), noOrigin), "Finishing: FreeClone (Stripping)"},
 		{"finish: the end", observe(release.Finishing, started, noRoutes, noRules, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), freed, noOrigin), "Finished:  ends ()"},

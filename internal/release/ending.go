@@ -96,11 +96,18 @@ func (o Observation) dismantle(phase Phase, strip ...Do) (d Decision, waiting bo
 	steps := o.Status.Steps
 	reached := steps.Done(StepPinned) || steps.Done(Step(Starting)) // only then could a clone have been made
 	if o.Routes.Ours > 0 || phase == Finishing && o.Routes.ToMove > 0 {
+		left := o.left(steps.At(StepGone), o.Propagation)
 		switch {
+		case reached && phase == Finishing && o.Routes.ToAppend > 0 && steps.Done(StepGone):
+			// Every proxy must know a subset before a route names it: somebody has
+			// taken one away that was there.
+			return Decision{Phase: phase, Unmark: []Step{StepGone}, Reason: ReasonPropagating}, true
+		case reached && phase == Finishing && o.Routes.ToAppend > 0:
+			return o.holdFast(phase, 0), true
 		case reached && !steps.Done(StepGone):
 			return Decision{Phase: phase, Mark: []Step{StepGone}, Reason: ReasonPropagating}, true
-		case reached && o.left(steps.At(StepGone), o.Propagation) > 0:
-			return wait(phase, o.left(steps.At(StepGone), o.Propagation), ReasonPropagating, "every proxy must know that the pods are gone before the routes are taken away"), true
+		case reached && left > 0:
+			return o.holdFast(phase, left), true
 		}
 		return wait(phase, 0, ReasonStripping, "our routes are being taken away", strip...), true
 	}
@@ -114,4 +121,16 @@ func (o Observation) dismantle(phase Phase, strip ...Do) (d Decision, waiting bo
 		return wait(phase, o.left(steps.At(StepStripped), o.Propagation), ReasonPropagating, "every proxy must have forgotten our routes before their subsets go"), true
 	}
 	return wait(phase, 0, ReasonStripping, "our rules are being taken away", DropRules), true
+}
+
+// holdFast keeps the routes as they are, whoever writes over them, until every
+// proxy knows that the loser's pods are gone.
+func (o Observation) holdFast(phase Phase, after time.Duration) Decision {
+	d := wait(phase, after, ReasonPropagating, "every proxy must know that the pods are gone before the routes are taken away", KeepRules)
+	if phase == Finishing {
+		d.Do, d.Weight = append(d.Do, SetRoutes, AppendSubsets), intent.Full
+	} else {
+		d.Do = append(d.Do, KeepRoutes)
+	}
+	return d
 }

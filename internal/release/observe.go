@@ -40,6 +40,7 @@ type Routes struct {
 	Unpinned bool // a route that needs one of ours in front has none
 	NeedPins bool // at weight 0 some route needs one of ours in front
 	ToMove   int  // the user's routes that name the original's version
+	ToAppend int  // the user's rules that lack a subset for those routes to name
 	Min, Max intent.Weight
 }
 
