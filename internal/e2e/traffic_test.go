@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/load"
 )
@@ -60,7 +61,7 @@ func (w *world) trafficTo(version string, targets ...load.Target) *traffic {
 	w.t.Helper()
 	tr := &traffic{Load: load.Start(w.ctx, targets...), w: w, wants: map[string]want{}}
 	w.t.Cleanup(func() { tr.judge() })
-	tr.settle(warmUp, version)
+	tr.settle(warmUp, version, soon)
 	if version != "" {
 		tr.phase("before", only(version))
 	}
@@ -95,10 +96,10 @@ func (tr *traffic) seen(n int) {
 
 // settle begins phases until one has answers of that version only (empty: of
 // any), and no failure: from then on there must not be another.
-func (tr *traffic) settle(name, version string) {
+func (tr *traffic) settle(name, version string, limit time.Duration) {
 	tr.w.t.Helper()
 	tr.Phase(name)
-	tr.w.eventually(name+": answers of "+version+" only", func() (bool, string) {
+	tr.w.within(limit, name+": answers of "+version+" only", func() (bool, string) {
 		now := tr.Now()
 		total := now.Total()
 		if total.Failed > 0 || version != "" && total.Versions[version] != total.Requests {
@@ -114,6 +115,10 @@ func (tr *traffic) settle(name, version string) {
 	})
 }
 
+// settling bounds how long proxies may lag behind a share that status calls
+// delivered, or that was asked to go back: a fraction of a second at rest.
+const settling = 15 * time.Second
+
 // settles lets a new share reach every proxy: answers of these versions are
 // right meanwhile, and at the end it is the last one's alone.
 func (tr *traffic) settles(name string, versions ...string) {
@@ -121,7 +126,7 @@ func (tr *traffic) settles(name string, versions ...string) {
 	if _, used := tr.wants[name]; !used {
 		tr.wants[name] = only(versions...)
 	}
-	tr.settle(name, versions[len(versions)-1])
+	tr.settle(name, versions[len(versions)-1], settling)
 }
 
 // judge stops the traffic and fails the test for every wrong answer.

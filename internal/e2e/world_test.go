@@ -138,13 +138,18 @@ func names(list []unstructured.Unstructured) []string {
 // instead, for the failure.
 func (w *world) eventually(what string, holds func() (bool, string)) {
 	w.t.Helper()
+	w.within(soon, what, holds)
+}
+
+func (w *world) within(limit time.Duration, what string, holds func() (bool, string)) {
+	w.t.Helper()
 	last := ""
-	err := wait.PollUntilContextTimeout(w.ctx, 50*time.Millisecond, soon, true, func(context.Context) (ok bool, _ error) {
+	err := wait.PollUntilContextTimeout(w.ctx, 50*time.Millisecond, limit, true, func(context.Context) (ok bool, _ error) {
 		ok, last = holds()
 		return ok, nil
 	})
 	if err != nil {
-		w.t.Fatalf("%s: not seen in %s; instead: %s", what, soon, last)
+		w.t.Fatalf("%s: not seen in %s; instead: %s", what, limit, last)
 	}
 }
 
