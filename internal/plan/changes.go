@@ -1,12 +1,14 @@
 package plan
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
@@ -15,7 +17,7 @@ import (
 // that many replicas.
 func (v view) keepClone(p *Plan, replicas int32) {
 	if v.clone == nil {
-		if v.original == nil {
+		if v.original == nil || v.taken != "" {
 			return
 		}
 		made := workload.Clone(v.original, v.claim, replicas)
@@ -25,11 +27,47 @@ func (v view) keepClone(p *Plan, replicas int32) {
 	if v.clone.GetDeletionTimestamp() != nil {
 		return // made again when it has gone
 	}
+	if !workload.IsClone(v.clone, v.claim) {
+		marked := workload.Normalize(v.clone, v.claim)
+		p.Changes = append(p.Changes, Change{Action: Label, Before: v.clone, Object: marked, Why: "puts back the clone's labels"})
+		return
+	}
+	if v.edited() {
+		v.restore(p)
+		return
+	}
 	if v.observation.Clone.Replicas != replicas {
 		scaled := v.clone.DeepCopy()
 		workload.SetReplicas(scaled, replicas)
 		p.Changes = append(p.Changes, Change{Action: Scale, Before: v.clone, Object: scaled, Why: "gives the grayscale version the pods for its share"})
 	}
+}
+
+// edited says whether the clone's pod template is not the one that was made.
+func (v view) edited() bool {
+	made := v.claim.Grayscale
+	return made.UID == v.clone.GetUID() && release.WorkloadOf(v.clone).TemplateHash != made.Template
+}
+
+// restore puts the clone's template back, as long as the original still has the
+// one that it was made from.
+func (v view) restore(p *Plan) {
+	if v.original == nil || release.WorkloadOf(v.original).TemplateHash != v.claim.Original.Template {
+		v.cloneEdited(p)
+		return
+	}
+	made := workload.Clone(v.original, v.claim, v.observation.Clone.Replicas)
+	after := v.clone.DeepCopy()
+	template, _, _ := unstructured.NestedMap(made.Object, "spec", "template")
+	if unstructured.SetNestedMap(after.Object, template, "spec", "template") != nil || same(after, v.clone) {
+		v.cloneEdited(p)
+		return
+	}
+	p.Changes = append(p.Changes, Change{Action: Update, Before: v.clone, Object: after, Why: "puts back the clone's pod template"})
+}
+
+func (v view) cloneEdited(p *Plan) {
+	p.Refused = append(p.Refused, fmt.Sprintf("the pod template of the clone, Deployment %s/%s, was edited, and the original has another one by now: cancel, or undo the edit", v.clone.GetNamespace(), v.clone.GetName()))
 }
 
 func (v view) remove(p *Plan, u *unstructured.Unstructured, why string) {
@@ -72,7 +110,8 @@ func (v view) forget(p *Plan) {
 		return
 	}
 	for _, u := range append([]*unstructured.Unstructured{v.original}, v.ReplicaSets...) {
-		if u.GetAnnotations()[intent.KeyRelease] == v.claim.Task {
+		// Where release alone was removed, the rest would be the next one's.
+		if task, asked := u.GetAnnotations()[intent.KeyRelease]; (task == v.claim.Task || !asked) && !same(u, Forgotten(u)) {
 			p.Changes = append(p.Changes, Change{Action: Forget, Before: u, Object: Forgotten(u), Why: "takes the intent away that has been carried out"})
 		}
 	}

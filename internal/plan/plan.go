@@ -70,6 +70,7 @@ const (
 	Update Action = "update" // Object whole, with Before's resourceVersion
 	Delete Action = "delete" // Before, by UID and resourceVersion
 	Scale  Action = "scale"  // Object's spec.replicas, by the scale subresource
+	Label  Action = "label"  // Object's labels of ours and of the version, nothing else
 	Forget Action = "forget" // remove the intent's annotations, each by its old value
 )
 

@@ -34,6 +34,10 @@ var acts = map[string]func(*rapid.T, *cluster){
 	"edit rule":       func(_ *rapid.T, c *cluster) { c.editRule() },
 	"add rule":        func(_ *rapid.T, c *cluster) { c.addRule() },
 	"add gateway":     func(_ *rapid.T, c *cluster) { c.userApplies(gatewayRoute) },
+	"reapply rule":    func(_ *rapid.T, c *cluster) { c.userReapplies("DestinationRule shop/reviews") },
+	"take over":       func(_ *rapid.T, c *cluster) { c.annotate("shop/reviews-v1", "traffic=grayscale", "end=finish") },
+	"delete original": func(_ *rapid.T, c *cluster) { c.userDeletes("Deployment shop/reviews-v1") },
+	"cancel":          func(_ *rapid.T, c *cluster) { c.annotate("shop/reviews-v1", "end=cancel") },
 	"delete route":    func(_ *rapid.T, c *cluster) { c.userDeletes("VirtualService shop/reviews") },
 	"delete our rule": func(_ *rapid.T, c *cluster) { c.userDeletes("DestinationRule shop/grayscale-reviews") },
 	"delete clone":    func(_ *rapid.T, c *cluster) { c.userDeletes("Deployment shop/reviews-v2") },
@@ -50,6 +54,7 @@ func TestAnything(t *testing.T) {
 	worlds := [][]string{plain, subset, none, strict, {reviews, gatewayRoute, plainRoute}}
 	rapid.Check(t, func(t *rapid.T) {
 		c := newCluster(t, rapid.SampledFrom(worlds).Draw(t, "world")...)
+		c.webhook = rapid.Bool().Draw(t, "webhook")
 		asks(fmt.Sprintf("weight=%d", rapid.IntRange(0, 100).Draw(t, "weight")))(c)
 		for range rapid.IntRange(1, 12).Draw(t, "acts") {
 			c.goOn(time.Duration(rapid.IntRange(0, 60).Draw(t, "seconds")) * time.Second)
@@ -60,6 +65,9 @@ func TestAnything(t *testing.T) {
 		}
 		c.sicken("v2", false)
 		c.settle()
+		if c.get("Deployment shop/reviews-v1") == nil && c.phase() != "" {
+			original(c) // without its intent, which cancels
+		}
 		c.annotate("shop/reviews-v1", "end=cancel")
 		c.settle()
 		c.theEnd("")

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,6 +155,10 @@ func (v view) routesAt(p *Plan, w *intent.Weight) {
 			p.hold(wait)
 			return
 		}
+		if v.cutsOff() {
+			p.Holds = v.strays()
+			return
+		}
 		p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "routes the host, which has no VirtualService"})
 	case own != nil && !v.needOwn() && len(p.Changes) == 0 && p.After == 0:
 		v.remove(p, own, "gives the host up to the user's own VirtualService")
@@ -169,8 +175,40 @@ func (v view) write(p *Plan, before, after *unstructured.Unstructured, why strin
 		p.hold(wait)
 		return
 	}
+	if v.cutsOff() {
+		p.Holds = v.strays()
+		return
+	}
 	// At weight 0, where no pin is needed, nothing of ours may be left in it.
 	p.Changes = append(p.Changes, Change{Action: Update, Before: before, Object: after, Release: len(route.Read(after)) == 0, Why: why})
+}
+
+// cutsOff says whether pinning now would take requests from ready pods that
+// carry no version that is known: a pin is for pods that all can be told apart.
+func (v view) cutsOff() bool {
+	return !v.claim.Steps.Done(release.StepPinned) && v.strays() != ""
+}
+
+// strays names the ready pods of the Service that belong to no known version.
+func (v view) strays() string {
+	known := append([]string{v.versions.Original, v.versions.Grayscale}, v.versions.Others...)
+	pods := map[string]Pod{}
+	for _, pod := range v.Pods {
+		pods[pod.Name] = pod
+	}
+	var names []string
+	for _, e := range v.Endpoints {
+		pod, there := pods[e.Pod]
+		if there && e.Ready && !slices.Contains(known, pod.Labels[v.claim.Label]) {
+			names = append(names, e.Pod)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("%d ready pods of Service %s have no known value of label %s, and would get no requests once the routes are pinned: %s; give them a version, or wait until they are replaced",
+		len(names), v.Key, v.claim.Label, strings.Join(names[:min(3, len(names))], ", "))
 }
 
 func (p *Plan) hold(wait time.Duration) {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -35,12 +36,31 @@ func (v view) keepRules(p *Plan) {
 			p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "adds the subsets of the two versions"})
 		case !route.Ours(there):
 			p.Refused = append(p.Refused, fmt.Sprintf("DestinationRule %s/%s is somebody else's, and has the name that ours must have: rename it", there.GetNamespace(), there.GetName()))
-		case !reflect.DeepEqual(there.Object["spec"], want.Object["spec"]):
+		case !sameRule(there, want):
 			after := adopt(there, want)
 			v.stamp(after)
 			p.Changes = append(p.Changes, Change{Action: Update, Before: there, Object: after, Why: "brings the subsets of the two versions up to date"})
 		}
 	}
+}
+
+// sameRule compares specs, but not the order of their subsets, which means
+// nothing: a write for it would be a push for it.
+func sameRule(a, b *unstructured.Unstructured) bool {
+	return reflect.DeepEqual(ordered(a), ordered(b))
+}
+
+func ordered(rule *unstructured.Unstructured) any {
+	spec, _, _ := unstructured.NestedMap(rule.Object, "spec") // a deep copy
+	subsets, _ := spec["subsets"].([]any)
+	slices.SortFunc(subsets, func(a, b any) int { return cmp.Compare(nameOf(a), nameOf(b)) })
+	return spec
+}
+
+func nameOf(subset any) string {
+	fields, _ := subset.(map[string]any)
+	name, _ := fields["name"].(string)
+	return name
 }
 
 func (v view) rule(want *unstructured.Unstructured) *unstructured.Unstructured {

@@ -36,6 +36,7 @@ func (c *cluster) userWrites(u *unstructured.Unstructured) {
 func (c *cluster) putBack(u *unstructured.Unstructured) *unstructured.Unstructured {
 	old := c.get(keyOf(u))
 	if old == nil || !route.HasOurs(old) {
+		c.judge.meddle() // nothing to put back: the controller pins it in a moment
 		return u
 	}
 	splits := route.Recover(old)
@@ -47,6 +48,16 @@ func (c *cluster) putBack(u *unstructured.Unstructured) *unstructured.Unstructur
 	out, err := route.Apply(u, splits)
 	if err != nil {
 		c.fail("%v", err)
+	}
+	for _, split := range splits {
+		for _, subset := range route.SubsetsOf(out, split.Service) {
+			if _, _, known := c.judge.subset(split.Service, subset); !known {
+				// A new route of the user's needs a subset that is there but young:
+				// pinned it may fail for a moment, unpinned it would leak.
+				c.judge.meddle()
+				c.judge.ruleless = true
+			}
+		}
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
@@ -16,6 +17,9 @@ func (v view) status(d release.Decision, p *Plan) *release.Status {
 	s.Peak = max(s.Peak, o.Origin.Replicas)
 	s.Original.Ready, s.Original.Replicas = o.Origin.Ready, o.Origin.Replicas
 	s.Grayscale.Ready, s.Grayscale.Replicas = o.Clone.Ready, o.Clone.Replicas
+	if v.clone != nil && v.clone.GetUID() != s.Grayscale.UID {
+		s.Grayscale.UID, s.Grayscale.Template = v.clone.GetUID(), release.WorkloadOf(v.clone).TemplateHash
+	}
 	s.Live = nil
 	if o.Routes.Ours > 0 {
 		s.Live = &release.Live{Weight: o.Routes.Min, Most: o.Routes.Max, Routes: o.Routes.Ours}
@@ -60,11 +64,8 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 	case reason == "" || reason == release.ReasonSettled:
 		reason = release.ReasonShifting
 	}
-	if message == "" {
-		message = s.Phase.Sentence()
-	}
-	p.Holds = d.Message
-	s.SetCondition(release.Progressing, moving, reason, message, v.now)
+	p.Holds = message
+	s.SetCondition(release.Progressing, moving, reason, cmp.Or(message, s.Phase.Sentence()), v.now)
 
 	need := release.Replicas(o.Routes.Max, o.Asked.Policy.Replicas, s.Peak)
 	ready, why := o.Clone.Ready >= need, release.ReasonPodsReady
@@ -99,7 +100,9 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 	switch {
 	case o.Clone.Exists && o.Routes.Unpinned && !s.Phase.Ending():
 		return true, release.ReasonUnpinned, "a route has lost its pin, and may send requests to the grayscale version that the policy does not"
-	case len(v.faults) > 0 && s.Phase != release.Finishing:
+	case v.taken != "":
+		return true, release.ReasonNameTaken, v.taken
+	case len(v.faults) > 0:
 		return true, release.ReasonRefused, strings.Join(v.faults, "; ")
 	case len(p.Refused) > 0:
 		return true, release.ReasonRefused, strings.Join(p.Refused, "; ")
@@ -113,6 +116,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return true, release.ReasonOriginalEmpty, "the original version has no ready endpoint; taking over is one command: kubectl grayscale takeover " + s.Task
 	case o.Clone.Trouble != "":
 		return true, release.ReasonPodsFailing, "a pod of the grayscale version fails: " + o.Clone.Trouble
+	case v.strays() != "":
+		return true, release.ReasonPodLabels, v.strays()
 	case v.holdingFor() > 0:
 		return true, release.ReasonNoEndpoints, "the grayscale version is back, and gets traffic again once it has stayed ready"
 	case d.Reason == release.ReasonUndersized || d.Reason == release.ReasonManaged:

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -8,6 +9,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // view is a snapshot with the running release's own things found in it.
@@ -18,6 +20,7 @@ type view struct {
 	original, clone *unstructured.Unstructured // nil: there is none
 	intent          *intent.Intent             // nil: cancelled by removal
 	faults          []string                   // what can't be done, in sentences
+	taken           string                     // that somebody else's Deployment has the clone's name
 	versions        release.Versions
 	rules           route.RulesResult
 	routes          []routing
@@ -27,8 +30,7 @@ type view struct {
 // look finds everything and makes the observation.
 func look(s Snapshot, claim *release.Status, now time.Time) view {
 	v := view{Snapshot: s, now: now, claim: claim}
-	v.original = v.deployment(claim.Original.Name)
-	v.clone = v.deployment(claim.Clone)
+	v.original, v.clone = v.theOriginal(), v.theClone()
 	v.versions = claim.Versions(v.template(), v.others())
 	result, faults := route.Rules(route.RulesInput{
 		Service: s.Key, Versions: v.versions, Rules: s.DestinationRules,
@@ -36,11 +38,40 @@ func look(s Snapshot, claim *release.Status, now time.Time) view {
 	})
 	v.rules = result
 	for _, f := range faults {
-		v.faults = append(v.faults, f.Error())
+		if claim.Phase != release.Finishing { // then the user's routes name the version that stays
+			v.faults = append(v.faults, f.Error())
+		}
 	}
 	v.routes = v.routings()
 	v.observation = v.observe()
 	return v
+}
+
+// theOriginal finds the original by its name. Made anew while the release
+// finishes, it is another one, which nobody may route to or delete: there is no
+// way back from there. Before that, it ends the release.
+func (v *view) theOriginal() *unstructured.Unstructured {
+	d := v.deployment(v.claim.Original.Name)
+	if d != nil && d.GetUID() != v.claim.Original.UID && v.claim.Phase == release.Finishing {
+		v.faults = append(v.faults, fmt.Sprintf("Deployment %s/%s was made anew while the release finishes, and holds the end up: delete it", d.GetNamespace(), d.GetName()))
+		return nil
+	}
+	return d
+}
+
+// theClone finds the clone: the Deployment that was seen as such, or one with
+// its name and our labels. Somebody else's with that name is left alone.
+func (v *view) theClone() *unstructured.Unstructured {
+	d := v.deployment(v.claim.Clone)
+	if d == nil {
+		return nil
+	}
+	seen := v.claim.Grayscale.UID
+	if seen != "" && d.GetUID() == seen || workload.IsClone(d, v.claim) {
+		return d
+	}
+	v.taken = fmt.Sprintf("Deployment %s/%s has the clone's name, and is not ours: rename it, or cancel and write another name for the clone", d.GetNamespace(), d.GetName())
+	return nil
 }
 
 func (s Snapshot) deployment(name string) *unstructured.Unstructured {
