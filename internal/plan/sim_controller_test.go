@@ -150,7 +150,7 @@ func (c *cluster) apply(change plan.Change) error {
 	if there == nil || there.GetUID() != change.Before.GetUID() {
 		return fmt.Errorf("%s is gone: %w", key, errConflict)
 	}
-	if change.Action != plan.Scale && there.GetResourceVersion() != change.Before.GetResourceVersion() {
+	if change.Action != plan.Scale && change.Action != "label" && there.GetResourceVersion() != change.Before.GetResourceVersion() {
 		return fmt.Errorf("%s was changed: %w", key, errConflict)
 	}
 	switch change.Action {
@@ -168,10 +168,23 @@ func (c *cluster) apply(change plan.Change) error {
 			return err
 		}
 		c.put(scaled)
+	case "label":
+		c.put(labelled(there, change.Object.GetLabels()))
 	default:
 		return fmt.Errorf("unknown action %q", change.Action)
 	}
 	return nil
+}
+
+// labelled is what a merge patch of labels makes of an object.
+func labelled(u *unstructured.Unstructured, labels map[string]string) *unstructured.Unstructured {
+	out, all := u.DeepCopy(), u.GetLabels()
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, labels)
+	out.SetLabels(all)
+	return out
 }
 
 // foreground deletes with foreground propagation.
