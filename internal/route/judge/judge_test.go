@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/config/kube/crd"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pilot/test/xds"
@@ -186,7 +185,7 @@ func istiod(t *testing.T, in route.RulesInput, rules []config.Config) *xds.FakeD
 		m.RootNamespace = in.RootNamespace
 	}
 	return xds.NewFakeDiscoveryServer(t, xds.FakeOptions{
-		Configs: rules, MeshConfig: (*meshconfig.MeshConfig)(m), KubernetesObjectString: service,
+		Configs: rules, MeshConfig: m, KubernetesObjectString: service,
 	})
 }
 

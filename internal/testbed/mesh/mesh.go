@@ -23,9 +23,11 @@ const (
 	// GatewayPort is where Gateways of port 80 and 8080 serve.
 	GatewayPort = 8080
 
-	// Addresses inside the testbed.
-	GatewayAddress      = network.GatewayIP + ":8080"
+	// GatewayAddress is where the ingress gateway serves inside the testbed.
+	GatewayAddress = network.GatewayIP + ":8080"
+	// GatewayAdminAddress is the administration of the gateway's Envoy.
 	GatewayAdminAddress = network.GatewayIP + ":15000"
+	// SidecarAdminAddress is that of the sidecar's.
 	SidecarAdminAddress = "127.0.0.1:15000"
 	// IstiodAddress is istiod's monitoring and debug server.
 	IstiodAddress = "127.0.0.1:15014"

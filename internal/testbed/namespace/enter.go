@@ -22,10 +22,9 @@ import (
 )
 
 const (
-	// InitCommand is the first argument of the init process, and
-	// SupervisorCommand that of the supervisor: main sends them to Init and to
-	// the program proper.
-	InitCommand       = "__init"
+	// InitCommand is the first argument of the init process: main sends it to Init.
+	InitCommand = "__init"
+	// SupervisorCommand is that of the supervisor, the program proper.
 	SupervisorCommand = "__supervise"
 )
 

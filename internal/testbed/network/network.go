@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// PodRange and ServiceRange are CIDRs.
-	PodRange     = "10.244.0.0/16"
+	// PodRange is the CIDR of the pods.
+	PodRange = "10.244.0.0/16"
+	// ServiceRange is that of the Services.
 	ServiceRange = "10.96.0.0/16"
 	// NodeIP is the node's own address, also as the gateway sees it.
 	NodeIP = "10.244.0.1"

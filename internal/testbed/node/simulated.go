@@ -26,7 +26,7 @@ type simulated struct {
 	log         *ringLog
 }
 
-func (r *runner) startSimulated(pod *corev1.Pod, spec *corev1.Container) (container, error) {
+func (r *runner) startSimulated(pod *corev1.Pod, spec *corev1.Container) container {
 	b := behaviourOf(spec.Image)
 	c := &simulated{name: spec.Name, image: spec.Image, behaviour: b, started: r.started, log: newRingLog()}
 	c.readyAt = r.started.Add(b.startsAfter)
@@ -34,7 +34,7 @@ func (r *runner) startSimulated(pod *corev1.Pod, spec *corev1.Container) (contai
 		c.readyAt = c.readyAt.Add(time.Duration(probe.InitialDelaySeconds) * time.Second)
 	}
 	if b.crashes || b.cannotPull {
-		return c, nil
+		return c
 	}
 	app := r.newApp(pod, spec, c)
 	for _, port := range portsOf(spec) {
@@ -47,7 +47,7 @@ func (r *runner) startSimulated(pod *corev1.Pod, spec *corev1.Container) (contai
 		c.ports = append(c.ports, server)
 	}
 	c.log.printf("started %s on %s", spec.Image, r.ip)
-	return c, nil
+	return c
 }
 
 // portsOf are the container's TCP ports.
