@@ -57,6 +57,10 @@ func (r *refuser) service() {
 		if protocol == "" {
 			protocol, _, _ = strings.Cut(port.Name, "-")
 		}
+		if port.Protocol != "TCP" { // HTTP/3 is no protocol inside the mesh
+			r.unsupported(fmt.Sprintf("Service %s port %d", service.Key(), port.Number), "is "+port.Protocol+", which no HTTP route splits")
+			continue
+		}
 		if slices.Contains(opaque, strings.ToLower(protocol)) {
 			r.unsupported(fmt.Sprintf("Service %s port %d", service.Key(), port.Number), "speaks "+protocol+", which no HTTP route splits")
 		}

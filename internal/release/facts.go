@@ -79,6 +79,7 @@ type Service struct {
 // Port is a port of a Service.
 type Port struct {
 	Name, AppProtocol string
+	Protocol          string // TCP where none is written
 	Number            int64
 }
 
@@ -93,7 +94,10 @@ func ServiceOf(u *unstructured.Unstructured) Service {
 	ports, _, _ := unstructured.NestedSlice(u.Object, "spec", "ports")
 	for _, p := range ports {
 		if m, ok := p.(map[string]any); ok {
-			port := Port{}
+			port := Port{Protocol: "TCP"}
+			if protocol, ok := m["protocol"].(string); ok {
+				port.Protocol = protocol
+			}
 			port.Name, _ = m["name"].(string)
 			port.AppProtocol, _ = m["appProtocol"].(string)
 			port.Number, _ = m["port"].(int64)

@@ -129,6 +129,31 @@ kind: HTTPRoute
 metadata: {name: unrelated, namespace: shop}
 spec: {rules: [{backendRefs: [{name: ratings}]}]}
 ---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: abroad, namespace: edge}
+spec: {rules: [{backendRefs: [{name: reviews, namespace: shop, port: 80}]}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: abroad-mirror, namespace: edge}
+spec: {rules: [{backendRefs: [{name: ratings, filters: [{type: RequestMirror, requestMirror: {backendRef: {name: reviews, namespace: shop, port: 80}}}]}]}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: namesake, namespace: edge}
+spec: {rules: [{backendRefs: [{name: reviews, port: 80}], filters: [{type: RequestMirror, requestMirror: {backendRef: {name: reviews, port: 80}}}]}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: to-namesake, namespace: shop}
+spec: {rules: [{backendRefs: [{name: reviews, namespace: edge, port: 80}], filters: [{type: RequestMirror, requestMirror: {backendRef: {name: reviews, namespace: edge}}}]}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: other-kind, namespace: shop}
+spec: {rules: [{backendRefs: [{name: reviews, kind: InferencePool, group: inference.networking.k8s.io}]}]}
+---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: legacy, namespace: shop}
@@ -174,7 +199,8 @@ func TestBeforeARelease(t *testing.T) {
 	want(t, "Deployments", names(s.Deployments), "shop/reviews-v1")
 	want(t, "VirtualServices", names(s.VirtualServices), "edge/front", "edge/wildcard", "shop/short")
 	want(t, "DestinationRules", names(s.DestinationRules), "istio-system/wildcard", "shop/reviews")
-	want(t, "other ways", s.Ways, "Ingress shop/front", "Ingress shop/default", "HTTPRoute shop/weighted", "HTTPRoute shop/mirror", "ServiceEntry shop/legacy")
+	want(t, "other ways", s.Ways, "Ingress shop/front", "Ingress shop/default", "HTTPRoute shop/weighted", "HTTPRoute shop/mirror",
+		"HTTPRoute edge/abroad", "HTTPRoute edge/abroad-mirror", "ServiceEntry shop/legacy")
 	if len(s.Pods) > 0 || len(s.Endpoints) > 0 {
 		t.Errorf("pods are read before there is a release: %v, %v", s.Pods, s.Endpoints)
 	}

@@ -2,10 +2,12 @@ package snapshot
 
 import (
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
@@ -17,16 +19,15 @@ import (
 func (src Source) ways(ctx context.Context, s *plan.Snapshot) error {
 	service := release.ServiceOf(s.Service)
 	for _, way := range []struct {
-		kind  schema.GroupVersionKind
-		leads func(*unstructured.Unstructured) bool
+		kind      schema.GroupVersionKind
+		namespace string // empty: all
+		leads     func(*unstructured.Unstructured) bool
 	}{
-		{Ingresses, func(u *unstructured.Unstructured) bool {
-			return namesService(u.Object["spec"], "service", service.Name)
-		}},
-		{HTTPRoutes, func(u *unstructured.Unstructured) bool { return backend(u, service.Name) }},
-		{ServiceEntries, func(u *unstructured.Unstructured) bool { return picks(u, s, service) }},
+		{Ingresses, s.Key.Namespace, func(u *unstructured.Unstructured) bool { return namesService(u.Object["spec"], service.Name) }},
+		{HTTPRoutes, "", func(u *unstructured.Unstructured) bool { return backend(u, s.Key) }},
+		{ServiceEntries, s.Key.Namespace, func(u *unstructured.Unstructured) bool { return picks(u, s, service) }},
 	} {
-		found, err := listIfServed(ctx, src.Live, way.kind, client.InNamespace(s.Key.Namespace))
+		found, err := listIfServed(ctx, src.Live, way.kind, client.InNamespace(way.namespace))
 		if err != nil {
 			return err
 		}
@@ -40,45 +41,55 @@ func (src Source) ways(ctx context.Context, s *plan.Snapshot) error {
 }
 
 // namesService looks through an Ingress for a backend's service, wherever the
-// API puts one: defaultBackend, rules, paths.
-func namesService(value any, field, name string) bool {
+// API puts one: defaultBackend, rules, paths. It is of the Ingress's namespace.
+func namesService(value any, name string) bool {
+	return holds(value, "service", func(ref map[string]any) bool { return ref["name"] == name })
+}
+
+// holds says whether an object that is wanted stands in that field, or in a
+// list of that field, however deep in the value.
+func holds(value any, field string, wanted func(map[string]any) bool) bool {
 	switch v := value.(type) {
 	case map[string]any:
-		if ref, ok := v[field].(map[string]any); ok && ref["name"] == name {
-			return true
-		}
-		for _, inner := range v {
-			if namesService(inner, field, name) {
+		for name, inner := range v {
+			if name == field && isOrHas(inner, wanted) || holds(inner, field, wanted) {
 				return true
 			}
 		}
 	case []any:
-		for _, inner := range v {
-			if namesService(inner, field, name) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(v, func(inner any) bool { return holds(inner, field, wanted) })
 	}
 	return false
 }
 
-// backend says whether a rule of an HTTPRoute sends or mirrors to the Service.
-// https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
-func backend(u *unstructured.Unstructured, name string) bool {
-	rules, _, _ := unstructured.NestedSlice(u.Object, "spec", "rules")
-	for _, rule := range rules {
-		m, _ := rule.(map[string]any)
-		refs, _ := m["backendRefs"].([]any)
-		for _, ref := range refs {
-			if r, ok := ref.(map[string]any); ok && r["name"] == name {
-				return true
-			}
-		}
-		if namesService(m["filters"], "backendRef", name) {
-			return true
-		}
+func isOrHas(value any, wanted func(map[string]any) bool) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		return wanted(v)
+	case []any:
+		return slices.ContainsFunc(v, func(inner any) bool { return isOrHas(inner, wanted) })
 	}
 	return false
+}
+
+// backend says whether a rule of an HTTPRoute, which may be of any namespace,
+// sends requests to the Service or mirrors them, by the rule's or a backend's filter.
+// https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
+func backend(u *unstructured.Unstructured, key types.NamespacedName) bool {
+	rules, _, _ := unstructured.NestedSlice(u.Object, "spec", "rules")
+	refers := func(ref map[string]any) bool {
+		return ref["name"] == key.Name && text(ref, "namespace", u.GetNamespace()) == key.Namespace &&
+			text(ref, "kind", Services.Kind) == Services.Kind && text(ref, "group", "") == ""
+	}
+	return holds(rules, "backendRefs", refers) || holds(rules, "backendRef", refers)
+}
+
+// text gives a field, or what the API takes where it is not written.
+func text(m map[string]any, field, otherwise string) string {
+	if value, ok := m[field].(string); ok {
+		return value
+	}
+	return otherwise
 }
 
 // picks says whether a ServiceEntry selects pods that the Service selects.
