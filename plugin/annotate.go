@@ -52,7 +52,7 @@ func (e *Env) annotate(ctx context.Context, d *unstructured.Unstructured, w word
 		written, err := e.patch(ctx, d, w, dry)
 		if !apierrors.IsConflict(err) {
 			if err != nil {
-				err = fmt.Errorf("annotating Deployment %s/%s: %w", d.GetNamespace(), d.GetName(), e.friendly(err))
+				err = fmt.Errorf("annotating Deployment %s/%s: %w", d.GetNamespace(), d.GetName(), e.friendly(ctx, err))
 			}
 			return written, true, err
 		}

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
 )
 
 // The exit codes.
@@ -72,12 +74,13 @@ func noAnswer(err error) bool {
 }
 
 // friendly says what a user can do about an error of the API server's.
-func (e *Env) friendly(err error) error {
+func (e *Env) friendly(ctx context.Context, err error) error {
 	if sentences, ok := refusal(err); ok {
 		return fmt.Errorf("refused:\n%s", bullets(sentences))
 	}
 	if noAnswer(err) {
-		return fmt.Errorf("the grayscale controller does not answer, so nothing was written (is it running? kubectl -n grayscale-system get pods): %w", err)
+		installed, _ := e.installation(ctx) // the answer is a hint alone
+		return fmt.Errorf("the grayscale controller does not answer, so nothing was written (is it running? kubectl -n %s get pods): %w", cmp.Or(installed, manifests.Namespace), err)
 	}
 	return err
 }

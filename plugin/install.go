@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -53,7 +54,7 @@ Needs the rights of a cluster administrator.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Image, "image", Image, "Image of the controller")
-	f.StringVar(&o.Namespace, "controller-namespace", manifests.Namespace, "Namespace for the controller; made if it is not there")
+	f.StringVar(&o.Namespace, "controller-namespace", "", "Namespace for the controller, made if it is not there (default: the one that it is installed in, else "+manifests.Namespace+")")
 	f.Int32Var(&o.Replicas, "replicas", 0, "Replicas of the controller (default 1)")
 	f.DurationVar(&o.propagation, "propagation-delay", 15*time.Second, "Time from the write of a route until every proxy has it; above istiod's PILOT_DEBOUNCE_MAX")
 	f.DurationVar(&o.drain, "drain", 30*time.Second, "Time from a version's last traffic until it is deleted")
@@ -138,10 +139,14 @@ func (o *installOptions) needsIstio(ctx context.Context, e *Env) error {
 // upgrade loses no setting. --dry-run=client asks no cluster.
 func (o *installOptions) keepInstalled(ctx context.Context, e *Env) error {
 	if o.dryRun == dryRunClient {
+		o.Namespace = cmp.Or(o.Namespace, manifests.Namespace)
 		return nil
 	}
 	c, err := e.Client()
 	if err != nil {
+		return err
+	}
+	if o.Namespace, err = e.chosen(ctx, o.Namespace, "install"); err != nil {
 		return err
 	}
 	deployment := newObject("apps/v1", "Deployment")

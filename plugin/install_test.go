@@ -3,6 +3,7 @@ package plugin
 import (
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -122,5 +123,42 @@ func TestInstallIntoAnothersNamespace(t *testing.T) {
 	w.ok("uninstall", "--controller-namespace", "platform", "--timeout", "20s")
 	if err := w.Get(t.Context(), client.ObjectKeyFromObject(theirs), newObject("v1", "Namespace")); err != nil {
 		t.Errorf("uninstall took a namespace that was there before: %v", err)
+	}
+}
+
+// TestElsewhere: whoever installed into a namespace of their own need not say
+// so again.
+func TestElsewhere(t *testing.T) {
+	w := running(t, release.Routing, nil)
+	if said := w.ok("status", "reviews-v2"); !strings.Contains(said, "no controller is installed in namespace grayscale-system") {
+		t.Errorf("without a controller: %s", said)
+	}
+	w.ok("install", "--image", "example.com/c:v1", "--controller-namespace", "canaries", "--wait=false")
+	w.ok("install", "--drain", "7s", "--wait=false") // an upgrade, where it is
+	if said := w.ok("version"); !strings.Contains(said, "controller: example.com/c:v1") {
+		t.Errorf("version says %s", said)
+	}
+	if said := w.ok("status", "reviews-v2"); !strings.Contains(said, "the controller is not available: kubectl -n canaries get pods") {
+		t.Errorf("status looks elsewhere: %s", said)
+	}
+	e := NewEnv("", quiet)
+	e.Connect = func() (client.WithWatch, error) { return w.WithWatch, nil }
+	if set, _ := e.settings(t.Context()); set.Drain != 7*time.Second {
+		t.Errorf("the settings are not those of the controller: %+v", set)
+	}
+
+	right := "the controller is installed in namespace canaries, not in grayscale-system: kubectl grayscale "
+	w.fails(exitFailed, []string{right + "uninstall --controller-namespace canaries"}, "uninstall", "--force", "--controller-namespace", manifests.Namespace)
+	w.fails(exitFailed, []string{right + "install --controller-namespace canaries"}, "install", "--image", "x:v1", "--controller-namespace", manifests.Namespace)
+	controller := client.ObjectKey{Namespace: "canaries", Name: manifests.Controller}
+	for _, there := range []client.ObjectKey{{Name: manifests.Webhooks}, controller} {
+		kind := map[bool][2]string{true: {"apps/v1", "Deployment"}, false: {"admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"}}[there == controller]
+		if err := w.Get(t.Context(), there, newObject(kind[0], kind[1])); err != nil {
+			t.Errorf("a refused uninstall deleted: %v", err)
+		}
+	}
+	w.ok("uninstall", "--force", "--timeout", "20s")
+	if err := w.Get(t.Context(), controller, newObject("apps/v1", "Deployment")); !apierrors.IsNotFound(err) {
+		t.Errorf("the controller is left (%v)", err)
 	}
 }

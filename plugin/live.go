@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -24,24 +25,26 @@ func (e *Env) settings(ctx context.Context) (set plan.Settings, down string) {
 	if err != nil {
 		return set, ""
 	}
+	installed, unknown := e.installation(ctx)
+	namespace := cmp.Or(installed, manifests.Namespace)
 	deployment := newObject("apps/v1", "Deployment")
-	err = c.Get(ctx, client.ObjectKey{Namespace: manifests.Namespace, Name: manifests.Controller}, deployment)
-	if apierrors.IsNotFound(err) {
-		return set, fmt.Sprintf("no controller is installed in namespace %s", manifests.Namespace)
+	err = c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: manifests.Controller}, deployment)
+	if apierrors.IsNotFound(err) && unknown == nil {
+		return set, fmt.Sprintf("no controller is installed in namespace %s", namespace)
 	}
 	if err != nil {
 		return set, ""
 	}
-	installed := manifests.Installed(deployment)
-	set.VersionLabel = installed.VersionLabel
-	if installed.Propagation != nil {
-		set.Propagation = *installed.Propagation
+	had := manifests.Installed(deployment)
+	set.VersionLabel = had.VersionLabel
+	if had.Propagation != nil {
+		set.Propagation = *had.Propagation
 	}
-	if installed.Drain != nil {
-		set.Drain = *installed.Drain
+	if had.Drain != nil {
+		set.Drain = *had.Drain
 	}
 	if n, _, _ := unstructured.NestedInt64(deployment.Object, "status", "availableReplicas"); n == 0 {
-		down = fmt.Sprintf("the controller is not available: kubectl -n %s get pods", manifests.Namespace)
+		down = fmt.Sprintf("the controller is not available: kubectl -n %s get pods", namespace)
 	}
 	return set, down
 }

@@ -42,7 +42,7 @@ waited for. Only the histories on Services stay, unless --purge takes them.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.namespace, "controller-namespace", manifests.Namespace, "Namespace of the controller")
+	f.StringVar(&o.namespace, "controller-namespace", "", "Namespace of the controller (default: the one that it is installed in)")
 	f.BoolVar(&o.cancel, "cancel-running", false, "Cancel the releases that run first, and wait until they are over")
 	f.BoolVar(&o.force, "force", false, "Go on though releases run; their routes and Deployments stay as they are")
 	f.BoolVar(&o.purge, "purge", false, "Remove the histories from the Services, too")
@@ -53,6 +53,11 @@ waited for. Only the histories on Services stay, unless --purge takes them.`,
 func (o *uninstallOptions) run(ctx context.Context, e *Env) error {
 	ctx, stop := context.WithTimeout(ctx, o.timeout)
 	defer stop()
+	namespace, err := e.chosen(ctx, o.namespace, "uninstall")
+	if err != nil {
+		return err
+	}
+	o.namespace = namespace
 	s, err := e.scene(ctx, "")
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -33,7 +34,7 @@ func newVersion(e *Env) *cobra.Command {
 		Args:  exactly(),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), e) },
 	}
-	cmd.Flags().StringVar(&o.namespace, "controller-namespace", manifests.Namespace, "Namespace of the controller")
+	cmd.Flags().StringVar(&o.namespace, "controller-namespace", "", "Namespace of the controller (default: the one that it is installed in)")
 	cmd.Flags().BoolVar(&o.local, "client", false, "Print the plugin's version only")
 	return cmd
 }
@@ -51,6 +52,13 @@ func (e *Env) controllerVersion(ctx context.Context, namespace string) string {
 	c, err := e.Client()
 	if err != nil {
 		return fmt.Sprintf("unknown (%v)", err)
+	}
+	if namespace == "" {
+		installed, err := e.installation(ctx)
+		if err != nil && !apierrors.IsForbidden(err) {
+			return fmt.Sprintf("unknown (%v)", err)
+		}
+		namespace = cmp.Or(installed, manifests.Namespace)
 	}
 	deployment := newObject("apps/v1", "Deployment")
 	err = c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: manifests.Controller}, deployment)
