@@ -98,13 +98,13 @@ func (p *page) versions(r Release) {
 	}
 	rows[0] = append(rows[0], "IMAGE")
 	rows = append(rows, append(original, changed(s)), append(grayscale, images(s.Grayscale.Images)))
-	if p.narrow(rows) { // the names can be told from the versions
-		for n, row := range rows {
-			rows[n] = slices.Delete(row, 1, 2)
-		}
+	if p.TTY { // elsewhere nothing is cut: somebody reads it later, or a program
+		rows = p.fit(rows)
 	}
 	for n, line := range columns(rows, 2) {
-		line = Clip(line, p.Width)
+		if p.TTY {
+			line = Clip(line, p.Width)
+		}
 		if n == 0 {
 			line = p.Dim(line)
 		}
@@ -112,13 +112,31 @@ func (p *page) versions(r Release) {
 	}
 }
 
-// narrow says whether more than the last column would be cut.
-func (p *page) narrow(rows [][]string) bool {
-	var cut [][]string
-	for _, row := range rows {
-		cut = append(cut, row[:len(row)-1])
+// fit makes the table as wide as the terminal: images lose their beginning, for
+// two versions differ in the tags, and the names can be told from the versions.
+func (p *page) fit(rows [][]string) [][]string {
+	const tag = 12 // columns that most need
+	if p.room(rows) < tag {
+		for n, row := range rows {
+			rows[n] = slices.Delete(row, 1, 2)
+		}
 	}
-	return slices.ContainsFunc(columns(cut, 2), func(line string) bool { return utf8.RuneCountInString(line) > p.Width })
+	room := p.room(rows)
+	for _, row := range rows[1:] {
+		last := len(row) - 1
+		row[last] = ClipLeft(row[last], room)
+	}
+	return rows
+}
+
+// room is what the last column may take; below 0 where the others are too wide.
+// The first row is as good as any: all are aligned.
+func (p *page) room(rows [][]string) int {
+	var before [][]string
+	for _, row := range rows {
+		before = append(before, append(slices.Clone(row[:len(row)-1]), "|"))
+	}
+	return p.Width - utf8.RuneCountInString(columns(before, 2)[0]) + 1
 }
 
 func ready(v release.Version) string { return fmt.Sprintf("%d/%d", v.Ready, v.Replicas) }

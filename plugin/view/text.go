@@ -17,6 +17,18 @@ func Clip(s string, width int) string {
 	return string([]rune(s)[:width-1]) + "…"
 }
 
+// ClipLeft is Clip for a text whose end tells more than its beginning.
+func ClipLeft(s string, width int) string {
+	r := []rune(s)
+	switch {
+	case len(r) <= width:
+		return s
+	case width < 1:
+		return ""
+	}
+	return "…" + string(r[len(r)-width+1:])
+}
+
 // Wrap breaks a text at blanks into lines of at most that many columns, where
 // words allow it.
 func Wrap(s string, width int) []string {

@@ -42,6 +42,14 @@ func routing() Release {
 	}}
 }
 
+// registry is a release of images with a long way to their tags.
+func registry() Release {
+	r := routing()
+	r.Status.Original.Images = map[string]string{"reviews": "registry.example.com/shop/backend/reviews:v1"}
+	r.Status.Grayscale.Images = map[string]string{"reviews": "registry.example.com/shop/backend/reviews:v2-crash"}
+	return r
+}
+
 // failing is a release whose pods do not start, half way to another share.
 func failing() Release {
 	r := routing()
@@ -85,7 +93,10 @@ func TestStatus(t *testing.T) {
 	}{
 		"routing":       {routing(), Terminal{Width: 80}},
 		"routing-color": {routing(), Terminal{Width: 80, TTY: true, Color: true}},
-		"routing-40":    {routing(), Terminal{Width: 40}},
+		"routing-40":    {routing(), Terminal{Width: 40, TTY: true}},
+		"routing-50":    {routing(), Terminal{Width: 50, TTY: true}},
+		"routing-wide":  {registry(), Terminal{Width: 80, TTY: true}},
+		"routing-piped": {registry(), Terminal{Width: 40}},
 		"failing":       {failing(), Terminal{Width: 80}},
 		"finished":      {over(release.Finished, ""), Terminal{Width: 80}},
 		"rejected":      {over(release.Rejected, "Service shop/reviews is held by release other of Deployment shop/reviews-v9"), Terminal{Width: 80}},
@@ -148,6 +159,15 @@ func TestText(t *testing.T) {
 	}{{"short", 5, "short"}, {"longer", 5, "long…"}, {"ünïcödé", 4, "ünï…"}, {"x", 0, ""}} {
 		if got := Clip(c.in, c.width); got != c.want {
 			t.Errorf("Clip(%q, %d) = %q, want %q", c.in, c.width, got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		in    string
+		width int
+		want  string
+	}{{"short", 5, "short"}, {"reviews:v3", 4, "…:v3"}, {"ünïcödé", 3, "…dé"}, {"x", 0, ""}, {"xy", 1, "…"}} {
+		if got := ClipLeft(c.in, c.width); got != c.want {
+			t.Errorf("ClipLeft(%q, %d) = %q, want %q", c.in, c.width, got, c.want)
 		}
 	}
 	if got := Wide("\x1b[1mlonger\x1b[0m", 5); len([]rune(got)) != 5+8 {
