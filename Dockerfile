@@ -1,5 +1,5 @@
 # The controller's image: one static binary, no shell, no root.
-#   docker build --build-arg VERSION=v1.0.0 -t example.com/grayscale-controller:v1.0.0 .
+#   docker build -t example.com/grayscale-controller:v1.0.0 .
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./

@@ -56,8 +56,10 @@ func (r Release) Line() string {
 	s := r.Status
 	line := fmt.Sprintf("%s: %s", r.Name(), r.Phase())
 	switch s.Phase {
-	case release.Starting:
+	case release.Starting, release.Ready:
 		line += fmt.Sprintf(", %d/%d pods ready", s.Grayscale.Ready, s.Grayscale.Replicas)
+	}
+	switch s.Phase {
 	case release.Ready, release.Routing, release.TakenOver:
 		line += fmt.Sprintf(", live %s of %s asked", r.Live(), percent(s.Policy.Asked()))
 	}

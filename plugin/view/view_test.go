@@ -139,11 +139,14 @@ func TestObject(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
+	ready := routing()
+	ready.Status.Phase, ready.Status.Policy.Weight, ready.Status.Live = release.Ready, 0, &release.Live{}
 	for want, r := range map[string]Release{
-		"shop/reviews-v2: Routing, live 10% of 10% asked: both versions share the traffic":          routing(),
-		"shop/reviews-v2: Starting, 0/1 pods ready: 0 of 1 pods of the grayscale version are ready": failing(),
-		"shop/reviews-v2: Finished: the grayscale version is the only one":                          over(release.Finished, ""),
-		"shop/reviews-v2: Refused: the controller can't start it":                                   asked(),
+		"shop/reviews-v2: Routing, live 10% of 10% asked: both versions share the traffic":                               routing(),
+		"shop/reviews-v2: Ready, 1/1 pods ready, live 0% of 0% asked: the grayscale version is ready and has no traffic": ready,
+		"shop/reviews-v2: Starting, 0/1 pods ready: 0 of 1 pods of the grayscale version are ready":                      failing(),
+		"shop/reviews-v2: Finished: the grayscale version is the only one":                                               over(release.Finished, ""),
+		"shop/reviews-v2: Refused: the controller can't start it":                                                        asked(),
 	} {
 		if got := r.Line(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
