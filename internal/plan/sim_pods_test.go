@@ -142,7 +142,9 @@ func (c *cluster) syncReplicaSet(d *unstructured.Unstructured) {
 	for key, value := range d.GetAnnotations() {
 		annotations[key] = value
 	}
-	rs.SetAnnotations(annotations)
+	if len(annotations) > 0 { // the API server keeps no empty map
+		rs.SetAnnotations(annotations)
+	}
 	c.objects[key] = rs
 }
 
