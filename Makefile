@@ -11,11 +11,11 @@ CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/kubectl-graysc
 LINT_VERSION := v2.15.0
 LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 # Everything but what needs the mesh.
-UNIT := $(shell go list ./... 2>/dev/null | grep -v '/internal/e2e')
+UNIT = $(shell go list ./... 2>/dev/null | grep -v '/internal/e2e')
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## the plugin and the controller, into bin/
@@ -59,12 +59,18 @@ unit: ## tests that need no mesh, with the race detector
 .PHONY: e2e
 e2e: testbed ## scenarios under load, on the real mesh
 	@bin/testbed run --bare -- go test -count=1 -timeout 5m ./internal/e2e/webhook
-	@bin/testbed run -- go test -count=1 -timeout 15m ./internal/e2e ./internal/e2e/plugin
+	@bin/testbed run -- go test -count=1 -timeout 10m ./internal/e2e/plugin
+	@bin/testbed run -- go test -count=1 -timeout 15m ./internal/e2e
 
 .PHONY: demo-short
-demo-short: testbed
+demo-short: testbed ## the demo with fewer requests, as the tests run it
 	@CGO_ENABLED=0 go build -o bin/demo ./internal/demo
 	@bin/testbed run --bare -- bin/demo --short
+
+.PHONY: dist
+IMAGE ?= grayscale-controller:$(VERSION)
+dist: ## the plugin's archives for all platforms, krew.yaml filled, into dist/
+	@go run ./hack/dist --version $(VERSION) --image $(IMAGE) --out dist
 
 .PHONY: clean
 clean: ## remove what was built into the tree

@@ -38,7 +38,7 @@ func Plan(ctx context.Context, c client.Client, p plan.Plan, service *unstructur
 
 var verbs = map[plan.Action]string{
 	plan.Create: "creating", plan.Update: "updating", plan.Delete: "deleting",
-	plan.Scale: "scaling", plan.Forget: "taking the intent from",
+	plan.Scale: "scaling", plan.Label: "labelling", plan.Forget: "taking the intent from",
 }
 
 // describe names the write as an error does: "updating VirtualService shop/reviews".
@@ -65,6 +65,8 @@ func write(ctx context.Context, c client.Client, change plan.Change) error {
 		return remove(ctx, c, change.Before)
 	case plan.Scale:
 		return scale(ctx, c, change.Object)
+	case plan.Label:
+		return label(ctx, c, change.Object)
 	case plan.Forget:
 		return forget(ctx, c, change)
 	}
@@ -123,6 +125,16 @@ func scale(ctx context.Context, c client.Client, u *unstructured.Unstructured) e
 	}
 	patch := []byte(fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas))
 	return c.SubResource("scale").Patch(ctx, u.DeepCopy(), client.RawPatch(types.MergePatchType, patch), FieldOwner)
+}
+
+// label patches labels alone: what the caches hold of an object that lost ours
+// is not the whole of it.
+func label(ctx context.Context, c client.Client, u *unstructured.Unstructured) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": u.GetLabels()}})
+	if err != nil {
+		return err
+	}
+	return c.Patch(ctx, u.DeepCopy(), client.RawPatch(types.MergePatchType, patch), FieldOwner)
 }
 
 type operation struct {

@@ -9,6 +9,7 @@ import (
 	ctrlcache "sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 )
 
@@ -54,10 +55,10 @@ func without(field string) func(*unstructured.Unstructured) {
 }
 
 // deployment keeps a Deployment whole where it has anything of ours. Of others
-// only names, labels and images matter; such a remnant is never written back.
+// only labels and replicas matter; such a remnant is never written back.
 func deployment(u *unstructured.Unstructured) {
 	delete(u.Object, "status")
-	if ours(u) {
+	if ours(u) || len(intent.Of(u.GetAnnotations())) > 0 {
 		return
 	}
 	kept := map[string]any{}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -58,7 +59,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	r.log(ctx, p)
 	if err := apply.Plan(ctx, r.Client, p, s.Service); err != nil {
-		if apply.IsRace(err) {
+		// What exists already may be somebody else's for good: that is an error, to
+		// be tried again slower and slower.
+		if apply.IsRace(err) && !errors.IsAlreadyExists(err) {
 			log.FromContext(ctx).Info("somebody wrote first", "error", err.Error())
 			return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 		}

@@ -78,7 +78,7 @@ func (v view) remove(p *Plan, u *unstructured.Unstructured, why string) {
 
 func (v view) freeClone(p *Plan) {
 	if v.clone != nil && v.observation.Clone.Labelled {
-		p.Changes = append(p.Changes, Change{Action: Update, Before: v.clone, Object: workload.Freed(v.clone), Why: "makes the grayscale version an ordinary Deployment"})
+		p.Changes = append(p.Changes, Change{Action: Update, Before: v.clone, Object: workload.Freed(v.clone), Release: true, Why: "makes the grayscale version an ordinary Deployment"})
 	}
 }
 

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -9,6 +11,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // orphans takes away what is left of us about a Service that no release holds:
@@ -18,12 +21,9 @@ import (
 // left says whether anything of it is still there.
 func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 	v := view{Snapshot: s, now: now}
-	// Our rules go last, so where there is none, a route that names a subset like
-	// ours is the user's own.
-	ruled := len(s.ourRules()) > 0
 	for _, vs := range s.VirtualServices {
 		service, own := route.OursFor(vs)
-		if own && service == s.Key || !own && ruled && holds(vs, s) {
+		if own && service == s.Key || !own && holds(vs, s) {
 			v.routes = append(v.routes, routing{vs: vs, own: own})
 		}
 	}
@@ -56,10 +56,21 @@ func (v view) removeClones(p *Plan) bool {
 		if d.GetDeletionTimestamp() != nil {
 			continue
 		}
-		v.remove(p, d, "takes the clone of a lost release away")
+		if v.last(d) {
+			p.Changes = append(p.Changes, Change{Action: Update, Before: d, Object: workload.Freed(d), Release: true, Why: "leaves the only version that runs to its user"})
+		} else {
+			v.remove(p, d, "takes the clone of a lost release away")
+		}
 		p.Events = append(p.Events, on(Event{Warning: true, Reason: "ClaimLost", Message: fmt.Sprintf("Service %s was deleted or made anew: its release %s is gone", v.Key, d.GetLabels()[intent.LabelTask])}, v.deployment(d.GetLabels()[intent.LabelOf]))...)
 	}
 	return wait
+}
+
+// last says whether a clone is all that is left to serve: its original is gone,
+// or has no pods.
+func (v view) last(clone *unstructured.Unstructured) bool {
+	original := v.deployment(clone.GetLabels()[intent.LabelOf])
+	return v.Service != nil && (original == nil || original.GetDeletionTimestamp() != nil || release.WorkloadOf(original).Replicas == 0)
 }
 
 // removeRules lets our rules outlive the routes by the propagation delay: the
@@ -82,8 +93,14 @@ func (v view) removeRules(p *Plan) bool {
 	return len(v.ourRules()) > 0
 }
 
-// holds says whether a VirtualService has routes of ours for the Service.
+// holds says whether a VirtualService has routes of ours for the Service. One
+// that names a subset which the user's own rule defines is the user's.
 func holds(vs *unstructured.Unstructured, s Snapshot) bool {
+	for _, rule := range s.DestinationRules {
+		if !route.Ours(rule) && slices.ContainsFunc(route.SubsetNames(rule), func(name string) bool { return strings.HasPrefix(name, route.Reserved) }) {
+			return false
+		}
+	}
 	for _, live := range route.Read(vs) {
 		if live.Service == s.Key {
 			return true

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -55,11 +56,37 @@ func references(vs *unstructured.Unstructured, v view) bool {
 // at gives a VirtualService with this release at that weight, and every other
 // release in it as it stands there.
 func (v view) at(r routing, w intent.Weight) (*unstructured.Unstructured, error) {
-	split := route.Split{Service: v.Key, Weight: w, Subsets: v.rules.Subsets}
+	split := route.Split{Service: v.Key, Weight: w, Subsets: v.subsets(r.vs)}
 	if r.own {
 		return adopt(r.vs, route.Own(split)), nil
 	}
 	return route.Apply(r.vs, append(v.peers(r.vs), split))
+}
+
+// subsets adds to what the user's rules say what the live routes say of a
+// subset that has just been deleted: while ours for it stands, our routes carry
+// the requests that the user's could not.
+func (v view) subsets(vs *unstructured.Unstructured) route.Subsets {
+	out := maps.Clone(v.rules.Subsets)
+	for _, split := range route.Recover(vs) {
+		for name, target := range split.Subsets {
+			if _, known := out[name]; !known && split.Service == v.Key && name != "" && v.stands(target) {
+				out[name] = target
+			}
+		}
+	}
+	return out
+}
+
+// stands says whether a rule of ours has both subsets of a target.
+func (v view) stands(target route.Target) bool {
+	for _, rule := range v.ourRules() {
+		names := route.SubsetNames(rule)
+		if slices.Contains(names, target.Original) && slices.Contains(names, target.Version) {
+			return true
+		}
+	}
+	return false
 }
 
 // peers are the other releases with routes in a VirtualService.
@@ -112,6 +139,9 @@ func (v view) seen() release.Routes {
 	}
 	if v.needOwn() && v.own() == nil {
 		out.Unpinned, out.NeedPins, out.Min = true, true, 0
+	}
+	if out.Ours == 0 {
+		out.Min = 0 // nothing is routed, which is not everything
 	}
 	out.ToMove = len(v.named())
 	if v.claim.Phase == release.Finishing {

@@ -135,6 +135,11 @@ func (r *resolver) versions() {
 		r.fault(intent.Invalid, intent.KeyVersion, v.Grayscale,
 			fmt.Sprintf("is the version of Deployment %s/%s under the same Service", original.Namespace, others[v.Grayscale]), "write another one")
 	}
+	for key := range r.spec.Service.Selector {
+		if slices.Contains(keys, key) {
+			r.fault(intent.Unsupported, "Service "+r.spec.Service.Key(), key, "is in its selector, so it would never select the grayscale version", "take the version label out of the selector")
+		}
+	}
 	delete(others, v.Original)
 	for version := range others {
 		v.Others = append(v.Others, version)
@@ -208,6 +213,12 @@ func (r *resolver) name() {
 	r.spec.Clone = name
 	if faults := validation.IsDNS1123Subdomain(name); len(faults) > 0 {
 		r.fault(intent.Invalid, key, name, "would be the clone's name and is none", "write a name of a-z 0-9 -")
+	}
+	for _, s := range r.world.Services {
+		claim, err := Claim(s.Annotations, s.UID)
+		if err == nil && claim != nil && s.Namespace == original.Namespace && claim.Clone == name && s.Name != r.spec.Service.Name {
+			r.fault(intent.Conflict, key, name, fmt.Sprintf("is the clone's name of release %s of Service %s", claim.Task, s.Key()), "write another one for the clone")
+		}
 	}
 	for _, w := range r.world.Workloads {
 		if w.Namespace == original.Namespace && w.Name == name {

@@ -56,7 +56,7 @@ type Version struct {
 	Images   map[string]string `json:"images"`        // by container: all for the original, those that change for the grayscale version
 	Ready    int32             `json:"ready"`         // endpoints of the Service that take requests
 	Replicas int32             `json:"replicas"`
-	Template string            `json:"template,omitempty"` // hash of the original's pod template at the claim
+	Template string            `json:"template,omitempty"` // hash of the pod template: the original's at the claim, the clone's when it was made
 	// Labels are the version labels of the original's pods: they must be known
 	// when the original is gone.
 	Labels map[string]string `json:"labels,omitempty"`

@@ -73,8 +73,9 @@ func Freed(clone *unstructured.Unstructured) *unstructured.Unstructured {
 }
 
 // IsClone says whether a Deployment is that release's clone by its labels.
-func IsClone(d *unstructured.Unstructured, task string) bool {
-	return d.GetLabels()[intent.LabelTask] == task && task != ""
+func IsClone(d *unstructured.Unstructured, s *release.Status) bool {
+	labels := d.GetLabels()
+	return s.Task != "" && labels[intent.LabelTask] == s.Task && labels[intent.LabelOf] == s.Original.Name
 }
 
 // SetReplicas writes spec.replicas.
