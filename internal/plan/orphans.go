@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -42,7 +43,14 @@ func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 // Each step says whether something is there that must go before the next one.
 
 func (v view) stripOrphans(p *Plan) bool {
-	v.strip(p, nil)
+	moves, ok := v.heirs()
+	if v.Service != nil && !ok {
+		return true // ours carry the requests until the user's own routes can
+	}
+	if v.Service == nil {
+		moves = nil
+	}
+	v.strip(p, moves)
 	return len(p.Changes) > 0
 }
 
@@ -64,6 +72,46 @@ func (v view) removeClones(p *Plan) bool {
 		p.Events = append(p.Events, on(Event{Warning: true, Reason: "ClaimLost", Message: fmt.Sprintf("Service %s was deleted or made anew: its release %s is gone", v.Key, d.GetLabels()[intent.LabelTask])}, v.deployment(d.GetLabels()[intent.LabelOf]))...)
 	}
 	return wait
+}
+
+// heirs gives, for each subset without pods that a route of the user's behind
+// one of ours names, the rule's subset that has pods: the original had just been
+// replaced. ok is false while one has none: then our routes must stay.
+func (v view) heirs() (moves map[string]string, ok bool) {
+	moves, ok = map[string]string{}, true
+	for _, r := range v.routes {
+		for _, name := range route.SubsetsOf(route.Strip(r.vs), v.Key) {
+			for _, rule := range v.DestinationRules {
+				selector, has := route.Selector(rule, name)
+				if !has || route.Ours(rule) || v.served(selector) {
+					continue
+				}
+				heir := v.heir(rule, selector)
+				ok = ok && heir != ""
+				moves[name] = heir
+			}
+		}
+	}
+	return moves, ok
+}
+
+// heir finds the subset that selects by the same labels pods that are there.
+func (v view) heir(rule *unstructured.Unstructured, dead map[string]string) string {
+	for _, name := range route.SubsetNames(rule) {
+		selector, _ := route.Selector(rule, name)
+		if slices.Equal(sortedKeys(selector), sortedKeys(dead)) && v.served(selector) {
+			return name
+		}
+	}
+	return ""
+}
+
+// served says whether a Deployment that stays has pods with these labels.
+func (v view) served(selector map[string]string) bool {
+	return slices.ContainsFunc(v.workloads(), func(w release.Workload) bool {
+		d := v.deployment(w.Name)
+		return d.GetDeletionTimestamp() == nil && w.Replicas > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(w.Template))
+	})
 }
 
 // last says whether a clone is all that is left to serve: its original is gone,

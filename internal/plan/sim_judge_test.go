@@ -210,8 +210,8 @@ func (j *judge) userRoutes(vs, user *unstructured.Unstructured) {
 		return
 	}
 	for service, claim := range j.claims {
-		if j.c.get("Deployment "+service.Namespace+"/"+claim.Original.Name) != nil {
-			continue
+		if original := j.c.get("Deployment " + service.Namespace + "/" + claim.Original.Name); original != nil && original.GetDeletionTimestamp() == nil {
+			continue // one that leaves does not come back
 		}
 		for _, name := range j.subsetsOf(service, claim.Grayscale.Version) {
 			moved := route.Retarget(user, service, map[string]string{claim.Original.Version: name})

@@ -35,3 +35,15 @@ func SubsetNames(rule *unstructured.Unstructured) []string {
 	}
 	return out
 }
+
+// Selector gives the labels of a DestinationRule's subset; ok is false where
+// the rule has none of that name.
+func Selector(rule *unstructured.Unstructured, name string) (selector map[string]string, ok bool) {
+	for _, item := range list(spec(rule), "subsets") {
+		subset, _ := item.(map[string]any)
+		if have, _ := text(subset, "name"); have == name {
+			return labels(subset, "labels"), true
+		}
+	}
+	return nil, false
+}

@@ -69,9 +69,18 @@ func TestIntent(t *testing.T) {
 		},
 		{
 			name: "the name is taken", before: keys(), starts: true,
-			after:    keys("release=other-task", "image=2.0", "version=v2", "finish=replace", "service=reviews"),
-			services: []release.Service{service(t, "reviews", nil), service(t, "ratings", running(func(s *release.Status) { s.Task, s.Original.UID, s.Service.UID = "other-task", "x", "uid-ratings" }))},
-			faults:   []string{`/release: "other-task" is the name of a running release: Service shop/ratings`},
+			after: keys("release=other-task", "image=2.0", "version=v2", "finish=replace", "service=reviews"),
+			services: []release.Service{service(t, "reviews", nil), service(t, "ratings", running(func(s *release.Status) {
+				s.Task, s.Clone, s.Original.UID, s.Service.UID = "other-task", "ratings-v2", "x", "uid-ratings"
+			}))},
+			faults: []string{`/release: "other-task" is the name of a running release: Service shop/ratings`},
+		},
+		{
+			name: "the clone's name is another release's", before: keys(), after: good(), starts: true,
+			services: []release.Service{service(t, "reviews", nil), service(t, "ratings", running(func(s *release.Status) {
+				s.Task, s.Clone, s.Original.UID, s.Service.UID = "other-task", "reviews-v2", "x", "uid-ratings"
+			}))},
+			faults: []string{`/name: "reviews-v2" is the clone's name of release other-task of Service shop/ratings`},
 		},
 		{
 			name: "spent", before: keys(), after: good(), warnings: []string{"this intent does nothing"},
