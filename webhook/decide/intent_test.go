@@ -76,7 +76,7 @@ func TestIntent(t *testing.T) {
 			faults: []string{`/release: "other-task" is the name of a running release: Service shop/ratings`},
 		},
 		{
-			name: "the clone's name is another release's", before: keys(), after: good(), starts: true,
+			name: "the clone's name is another release's", before: keys(), after: good("service=reviews"), starts: true,
 			services: []release.Service{service(t, "reviews", nil), service(t, "ratings", running(func(s *release.Status) {
 				s.Task, s.Clone, s.Original.UID, s.Service.UID = "other-task", "reviews-v2", "x", "uid-ratings"
 			}))},
