@@ -1,0 +1,63 @@
+package evaluate
+
+import (
+	"math/big"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+// Evaluate says what becomes of a request.
+func Evaluate(in Input, r Request) Result { return New(in).Evaluate(r) }
+
+// Evaluator holds a configuration ready for many requests. It is safe for
+// concurrent use.
+type Evaluator struct {
+	services []virtualService // in istiod's order
+	gateways map[string]gateway
+}
+
+// New reads a configuration. What istiod could not read is left out.
+func New(in Input) *Evaluator {
+	return &Evaluator{services: readServices(in.VirtualServices), gateways: readGateways(in.Gateways)}
+}
+
+// Evaluate says what becomes of a request.
+func (e *Evaluator) Evaluate(r Request) Result {
+	r, ok := r.normal()
+	if !ok {
+		return Result{Outcome: Refused}
+	}
+	host, entries := e.virtualHost(r)
+	if host == "" && r.Gateway == "" {
+		return unrouted(r)
+	}
+	out := Result{Outcome: NotFound, Host: host}
+	for _, entry := range entries {
+		if why := entry.fails(r); why != "" {
+			out.Trace = append(out.Trace, Step{Route: entry.route, Why: why})
+			continue
+		}
+		out.Route = entry.route
+		entry.act(r, &out)
+		break
+	}
+	return out
+}
+
+// virtualHost gives what stands for the request's host, and the routes to try,
+// in order.
+func (e *Evaluator) virtualHost(r Request) (host string, entries []entry) {
+	if r.Gateway != "" {
+		return e.atGateway(r)
+	}
+	return e.inMesh(r)
+}
+
+// unrouted is what becomes of a request in the mesh without any VirtualService.
+func unrouted(r Request) Result {
+	out := Result{Outcome: Unrouted}
+	if service, ok := route.ServiceOf(r.domain(), r.Proxy.Namespace); ok {
+		out.Destinations = []Destination{{Host: route.Host(service), Port: r.Port, Share: big.NewRat(1, 1)}}
+	}
+	return out
+}

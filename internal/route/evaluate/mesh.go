@@ -1,0 +1,89 @@
+package evaluate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+// inMesh finds the virtual host that a sidecar has for the request's host, and
+// its routes; host is empty when no VirtualService made one. It follows istiod's
+// BuildSidecarOutboundVirtualHosts: the first VirtualService that has a route for
+// this proxy and port gets the host, exact names before wildcards.
+func (e *Evaluator) inMesh(r Request) (host string, entries []entry) {
+	services := e.visible(r.Proxy.Namespace, mesh)
+	literal := strings.TrimSuffix(r.domain(), ".")
+	full := ""
+	if service, ok := route.ServiceOf(literal, r.Proxy.Namespace); ok {
+		full = route.Host(service)
+	}
+	wildcard, chosen := widest(services, full)
+	widestLiteral := ""
+	var fallback []entry
+	for i, v := range services {
+		own, has := v.entries(r)
+		switch {
+		case !has:
+			// For this proxy it does not exist.
+		case full != "" && slices.Contains(v.hosts, full):
+			return full, own
+		case i == chosen:
+			return wildcard, own
+		case v.outside(r, literal):
+			if slices.Contains(v.hosts, literal) {
+				return literal, own
+			}
+			if name := mostSpecific(v.hosts, literal); len(name) > len(widestLiteral) {
+				widestLiteral, fallback = name, own
+			}
+		}
+	}
+	return widestLiteral, fallback
+}
+
+// widest finds which VirtualService stands for a Service by a wildcard: the first
+// of those with the longest one, if none names the Service.
+func widest(services []virtualService, full string) (wildcard string, index int) {
+	index = -1
+	for i, v := range services {
+		if full == "" || slices.Contains(v.hosts, full) {
+			return "", -1
+		}
+		if name := mostSpecific(v.hosts, full); moreSpecific(name, wildcard) {
+			wildcard, index = name, i
+		}
+	}
+	return wildcard, index
+}
+
+// outside says whether the VirtualService's hosts that are no Service's count
+// for a request to that name: they do on port 80, and beside a host that is one.
+func (v virtualService) outside(r Request, literal string) bool {
+	if _, ok := route.ServiceOf(literal, ""); ok && strings.HasSuffix(literal, "."+domain) {
+		return false
+	}
+	return r.Port == 80 || slices.ContainsFunc(v.hosts, func(host string) bool { return strings.HasSuffix(host, "."+domain) })
+}
+
+// mostSpecific gives the longest wildcard that covers a host, empty for none.
+func mostSpecific(hosts []string, host string) string {
+	best := ""
+	for _, name := range hosts {
+		if covers(name, host) && moreSpecific(name, best) {
+			best = name
+		}
+	}
+	return best
+}
+
+// moreSpecific orders wildcards as istiod does, any before none.
+func moreSpecific(a, b string) bool {
+	return len(a) > len(b) || len(a) == len(b) && a < b
+}
+
+// covers says whether a wildcard covers another host.
+func covers(wildcard, host string) bool {
+	suffix, ok := strings.CutPrefix(wildcard, "*")
+	return ok && strings.HasSuffix(host, suffix)
+}
