@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/binaries"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/pki"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/process"
 )
 
@@ -25,8 +26,8 @@ type Cluster struct {
 	// data holds certificates and etcd's data; logs each program's log.
 	data, logs, audit string
 
-	ca    *authority
-	users map[string]pair
+	ca, frontCA *pki.Authority
+	users       map[string]pki.Pair
 	// Processes are what has been started, for a watch over them.
 	Processes []*process.Process
 }
@@ -35,7 +36,7 @@ type Cluster struct {
 // Data is a folder that ends with the testbed, logs one for log files; audit
 // is the path of the audit log.
 func Start(ctx context.Context, programs binaries.Set, data, logs, audit string) (*Cluster, error) {
-	c := &Cluster{programs: programs, data: data, logs: logs, audit: audit, users: map[string]pair{}}
+	c := &Cluster{programs: programs, data: data, logs: logs, audit: audit, users: map[string]pki.Pair{}}
 	if err := c.credentials(); err != nil {
 		return nil, err
 	}
@@ -46,16 +47,16 @@ func Start(ctx context.Context, programs binaries.Set, data, logs, audit string)
 }
 
 func (c *Cluster) credentials() error {
-	var err error
-	if c.ca, err = newAuthority(); err != nil {
+	if err := c.authorities(); err != nil {
 		return err
 	}
 	for _, user := range []string{Admin, Node, Istiod, Observer, manager} {
-		if c.users[user], err = c.ca.issue(user, []string{"system:masters"}); err != nil {
+		var err error
+		if c.users[user], err = issue(c.ca, user, []string{"system:masters"}); err != nil {
 			return err
 		}
 	}
-	if err := writePKI(c.ca, c.data); err != nil {
+	if err := c.writePKI(); err != nil {
 		return err
 	}
 	if err := os.WriteFile(c.file("audit-policy.yaml"), []byte(auditPolicy), 0o600); err != nil {

@@ -22,6 +22,11 @@ func (c *Cluster) apiServerFlags() []string {
 		// Nothing plays kube-proxy here: webhooks behind a Service are dialled at
 		// their pods.
 		"--enable-aggregator-routing=true",
+		// The metrics API is another server's: it knows the API server by this.
+		"--requestheader-client-ca-file=" + c.file("front-proxy-ca.crt"), "--requestheader-allowed-names=" + frontProxy,
+		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + c.file("front-proxy.crt"), "--proxy-client-key-file=" + c.file("front-proxy.key"),
 		"--kubelet-client-certificate=" + c.file("kubelet-client.crt"), "--kubelet-client-key=" + c.file("kubelet-client.key"),
 		"--kubelet-certificate-authority=" + c.file("ca.crt"),
 		"--kubelet-preferred-address-types=InternalIP",
@@ -35,7 +40,7 @@ func (c *Cluster) apiServerFlags() []string {
 var controllers = []string{
 	"deployment-controller", "replicaset-controller", "endpointslice-controller", "endpointslice-mirroring-controller",
 	"serviceaccount-controller", "serviceaccount-token-controller", "root-ca-certificate-publisher-controller",
-	"namespace-controller", "garbage-collector-controller", "disruption-controller", "resourcequota-controller",
+	"namespace-controller", "garbage-collector-controller", "disruption-controller", "horizontal-pod-autoscaler-controller", "resourcequota-controller",
 	"clusterrole-aggregation-controller", "validatingadmissionpolicy-status-controller",
 }
 
@@ -47,6 +52,11 @@ func (c *Cluster) controllerFlags() []string {
 		"--controllers=" + strings.Join(controllers, ","),
 		"--use-service-account-credentials=true", "--service-account-private-key-file=" + c.file("sa.key"), "--root-ca-file=" + c.file("ca.crt"),
 		"--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=2000",
+		// An autoscaler acts within seconds: it looks every second (15 in a
+		// cluster), believes a pod from its first second on (5 minutes), and scales
+		// down when nothing has asked for more for a second (5 minutes).
+		"--horizontal-pod-autoscaler-sync-period=1s", "--horizontal-pod-autoscaler-downscale-stabilization=1s",
+		"--horizontal-pod-autoscaler-cpu-initialization-period=1s", "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
 		"--profiling=false",
 	}
 }

@@ -1,9 +1,6 @@
 package controlplane
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 
 	"k8s.io/client-go/rest"
@@ -30,8 +27,8 @@ func (c *Cluster) Kubeconfig(user, address string) (*api.Config, error) {
 		return nil, fmt.Errorf("kubeconfig for %q: want one of the testbed's own users", user)
 	}
 	config := api.NewConfig()
-	config.Clusters["testbed"] = &api.Cluster{Server: "https://" + address, CertificateAuthorityData: c.ca.pem}
-	config.AuthInfos[user] = &api.AuthInfo{ClientCertificateData: p.cert, ClientKeyData: p.key}
+	config.Clusters["testbed"] = &api.Cluster{Server: "https://" + address, CertificateAuthorityData: c.ca.PEM}
+	config.AuthInfos[user] = &api.AuthInfo{ClientCertificateData: p.Cert, ClientKeyData: p.Key}
 	config.Contexts["testbed"] = &api.Context{Cluster: "testbed", AuthInfo: user, Namespace: "default"}
 	config.CurrentContext = "testbed"
 	return config, nil
@@ -62,22 +59,4 @@ func (c *Cluster) Client(user string) (*rest.Config, error) {
 	}
 	client.QPS = -1
 	return client, nil
-}
-
-// NodeTLS is the node's serving configuration: only the API server, which
-// has a certificate of the cluster's, may ask it for logs.
-func (c *Cluster) NodeTLS(names ...string) (*tls.Config, error) {
-	p, err := c.ca.issue(Node, []string{"system:nodes"}, names...)
-	if err != nil {
-		return nil, err
-	}
-	cert, err := tls.X509KeyPair(p.cert, p.key)
-	if err != nil {
-		return nil, fmt.Errorf("the node's certificate: %w", err)
-	}
-	clients := x509.NewCertPool()
-	if !clients.AppendCertsFromPEM(c.ca.pem) {
-		return nil, errors.New("the node's certificate: the cluster's CA is no PEM")
-	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients, MinVersion: tls.VersionTLS12}, nil
 }

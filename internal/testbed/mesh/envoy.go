@@ -19,9 +19,9 @@ import (
 // proxy is what tells the two Envoys apart.
 type proxy struct {
 	// name is the program's in logs, pod and namespace are the node's in xDS.
-	name, kind, pod, namespace, ip string
-	labels                         map[string]string
-	admin                          string
+	name, kind, pod, namespace, account, ip string
+	labels                                  map[string]string
+	admin                                   string
 	// istiod is its address as this proxy sees it.
 	istiod string
 	baseID int
@@ -29,12 +29,12 @@ type proxy struct {
 
 var (
 	gateway = proxy{
-		name: "envoy-gateway", kind: "router", pod: "istio-ingressgateway", namespace: Namespace, ip: network.GatewayIP,
+		name: "envoy-gateway", kind: "router", pod: "istio-ingressgateway", namespace: Namespace, account: "istio-ingressgateway-service-account", ip: network.GatewayIP,
 		labels: map[string]string{"istio": "ingressgateway", "app": "istio-ingressgateway"},
 		admin:  GatewayAdminAddress, istiod: network.NodeIP, baseID: 1,
 	}
 	sidecar = proxy{
-		name: "envoy-sidecar", kind: "sidecar", pod: "client", namespace: "default", ip: network.SidecarIP,
+		name: "envoy-sidecar", kind: "sidecar", pod: "client", namespace: "default", account: "default", ip: network.SidecarIP,
 		labels: map[string]string{"app": "client"},
 		admin:  SidecarAdminAddress, istiod: "127.0.0.1", baseID: 0,
 	}
@@ -61,7 +61,7 @@ func (m *Mesh) StartProxies(ctx context.Context) error {
 }
 
 func (m *Mesh) startEnvoy(p proxy) (*process.Process, error) {
-	text, err := bootstrap(p)
+	text, err := bootstrap(p, m.secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +76,10 @@ func (m *Mesh) startEnvoy(p proxy) (*process.Process, error) {
 
 type object = map[string]any
 
-// bootstrap is Envoy's first configuration: who it is, and where istiod is.
+// bootstrap is Envoy's first configuration: who it is, where istiod is, and
+// the socket of its certificates.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
-func bootstrap(p proxy) ([]byte, error) {
+func bootstrap(p proxy, secrets string) ([]byte, error) {
 	host, port, err := net.SplitHostPort(p.admin)
 	if err != nil {
 		return nil, fmt.Errorf("admin address of %s: %w", p.name, err)
@@ -90,7 +91,7 @@ func bootstrap(p proxy) ([]byte, error) {
 	ads := object{"ads": object{}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
 	text, err := json.MarshalIndent(object{
 		"node":  node(p),
-		"admin": object{"address": address(host, adminPort)},
+		"admin": object{"address": tcp(host, adminPort)},
 		"dynamic_resources": object{
 			"lds_config": ads, "cds_config": ads,
 			"ads_config": object{
@@ -98,7 +99,7 @@ func bootstrap(p proxy) ([]byte, error) {
 				"grpc_services": []object{{"envoy_grpc": object{"cluster_name": "xds-grpc"}}},
 			},
 		},
-		"static_resources": object{"clusters": []object{xdsCluster(p.istiod)}},
+		"static_resources": object{"clusters": []object{grpcCluster("xds-grpc", tcp(p.istiod, istiodXDSPort)), grpcCluster("sds-grpc", object{"pipe": object{"path": secrets}})}},
 		// The sidecar's own connections are known by where they come from: they
 		// are not redirected to it again.
 		"cluster_manager": object{"upstream_bind_config": object{"source_address": object{"address": p.ip, "port_value": 0}}},
@@ -116,16 +117,18 @@ func node(p proxy) object {
 		"cluster": p.pod + "." + p.namespace,
 		"metadata": object{
 			"CLUSTER_ID": "Kubernetes", "NAMESPACE": p.namespace, "NAME": p.pod, "ISTIO_VERSION": "1.31.0",
-			"MESH_ID": "cluster.local", "LABELS": p.labels, "INSTANCE_IPS": p.ip, "SERVICE_ACCOUNT": "default",
+			"MESH_ID": "cluster.local", "LABELS": p.labels, "INSTANCE_IPS": p.ip, "SERVICE_ACCOUNT": p.account,
 		},
 	}
 }
 
-func xdsCluster(istiod string) object {
-	endpoint := object{"endpoint": object{"address": address(istiod, istiodXDSPort)}}
+// grpcCluster is a static cluster of one HTTP/2 endpoint; istiod's
+// configuration counts on these names.
+func grpcCluster(name string, address object) object {
+	endpoint := object{"endpoint": object{"address": address}}
 	return object{
-		"name": "xds-grpc", "type": "STATIC", "connect_timeout": "1s",
-		"load_assignment": object{"cluster_name": "xds-grpc", "endpoints": []object{{"lb_endpoints": []object{endpoint}}}},
+		"name": name, "type": "STATIC", "connect_timeout": "1s",
+		"load_assignment": object{"cluster_name": name, "endpoints": []object{{"lb_endpoints": []object{endpoint}}}},
 		"typed_extension_protocol_options": object{
 			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": object{
 				"@type":                "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -135,6 +138,6 @@ func xdsCluster(istiod string) object {
 	}
 }
 
-func address(host string, port int) object {
+func tcp(host string, port int) object {
 	return object{"socket_address": object{"address": host, "port_value": port}}
 }

@@ -38,15 +38,16 @@ const (
 
 // Mesh is a running mesh.
 type Mesh struct {
-	programs   binaries.Set
-	data, logs string
+	programs            binaries.Set
+	data, logs, secrets string
 	// Processes are what has been started, for a watch over them.
 	Processes []*process.Process
 }
 
-// New returns a mesh whose files go to data and logs to logs.
-func New(programs binaries.Set, data, logs string) *Mesh {
-	return &Mesh{programs: programs, data: data, logs: logs}
+// New returns a mesh whose files go to data and logs to logs, and whose
+// Envoys get their certificates by the socket secrets.
+func New(programs binaries.Set, data, logs, secrets string) *Mesh {
+	return &Mesh{programs: programs, data: data, logs: logs, secrets: secrets}
 }
 
 // Prepare creates what istiod wants to find: namespace and
@@ -73,7 +74,6 @@ func (m *Mesh) start(name, path string, env []string, args ...string) (*process.
 // meshConfig keeps out the filters that only Istio's own build of Envoy has.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
 const meshConfig = `
-enableAutoMtls: false
 defaultProviders: {}
 accessLogFile: ""
 `

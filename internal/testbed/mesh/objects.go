@@ -22,10 +22,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/network"
 )
 
-var (
-	definitions         = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	peerAuthentications = schema.GroupVersionResource{Group: "security.istio.io", Version: "v1", Resource: "peerauthentications"}
-)
+var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
 func createNamespace(ctx context.Context, config *rest.Config) error {
 	client, err := kubernetes.NewForConfig(config)
@@ -122,23 +119,4 @@ func established(o *unstructured.Unstructured) bool {
 		}
 	}
 	return false
-}
-
-// DisableTLS lets the sidecar's listeners come up without a workload
-// certificate: nobody signs any here.
-// https://istio.io/latest/docs/reference/config/security/peer_authentication/
-func DisableTLS(ctx context.Context, config *rest.Config) error {
-	client, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return fmt.Errorf("client for PeerAuthentication: %w", err)
-	}
-	policy := &unstructured.Unstructured{Object: object{
-		"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
-		"metadata": object{"name": "default", "namespace": Namespace},
-		"spec":     object{"mtls": object{"mode": "DISABLE"}},
-	}}
-	if _, err := client.Resource(peerAuthentications).Namespace(Namespace).Create(ctx, policy, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("creating PeerAuthentication %s/default: %w", Namespace, err)
-	}
-	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -19,23 +18,25 @@ const DelayHeader = "X-Testbed-Delay"
 
 // app is the program in a simulated container.
 type app struct {
-	identity identity
+	self     self
 	upstream *upstream
 	// container decides readiness and failure, and has the log.
 	container *simulated
 }
 
-// identity is what every answer begins with.
-type identity struct {
+// self is what every answer begins with.
+type self struct {
 	Pod       string `json:"pod"`
 	Namespace string `json:"namespace"`
 	Version   string `json:"version"`
 	Image     string `json:"image"`
+	// Client is the SPIFFE id of a client that spoke mutual TLS.
+	Client string `json:"client,omitempty"`
 }
 
 // answer is the body of every HTTP response.
 type answer struct {
-	identity
+	self
 	Request  request         `json:"request"`
 	Upstream *upstreamAnswer `json:"upstream,omitempty"`
 }
@@ -55,7 +56,7 @@ func (r *runner) newApp(pod *corev1.Pod, spec *corev1.Container, c *simulated) *
 	if !ok {
 		version = pod.Labels["app.kubernetes.io/version"]
 	}
-	a := &app{identity: identity{Pod: pod.Name, Namespace: pod.Namespace, Version: version, Image: spec.Image}, container: c}
+	a := &app{self: self{Pod: pod.Name, Namespace: pod.Namespace, Version: version, Image: spec.Image}, container: c}
 	for _, e := range spec.Env {
 		if e.Name == upstreamVariable {
 			a.upstream = r.node.newUpstream(e.Value, pod.Namespace)
@@ -82,7 +83,7 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case a.container.behaviour.fails:
 		status = http.StatusInternalServerError
 	}
-	reply := answer{identity: a.identity, Request: describe(r)}
+	reply := answer{self: a.seenBy(peerOf(r.Context())), Request: describe(r)}
 	if a.upstream != nil {
 		reply.Upstream = a.upstream.call(r, body)
 		if reply.Upstream.failed() && status == http.StatusOK {
@@ -124,22 +125,29 @@ func (a *app) write(w http.ResponseWriter, status int, reply answer) {
 	}
 	h := w.Header()
 	h["Content-Type"] = []string{"application/json"}
-	h["X-Pod"] = []string{a.identity.Pod}
-	h["X-Version"] = []string{a.identity.Version}
+	h["X-Pod"] = []string{a.self.Pod}
+	h["X-Version"] = []string{a.self.Version}
 	w.WriteHeader(status)
 	// A client that is gone can't be told anything.
 	_, _ = w.Write(append(text, '\n'))
 }
 
+// seenBy is what the app is, as it answers a client.
+func (a *app) seenBy(peer string) self {
+	s := a.self
+	s.Client = peer
+	return s
+}
+
 // serveLines greets with a line of JSON and sends back what it gets.
-func (a *app) serveLines(conn net.Conn, from io.Reader) {
-	defer func() { _ = conn.Close() }()
+func (a *app) serveLines(c *client) {
+	defer func() { _ = c.Close() }()
 	var greeting bytes.Buffer
-	if err := json.NewEncoder(&greeting).Encode(a.identity); err != nil {
+	if err := json.NewEncoder(&greeting).Encode(a.seenBy(c.peer)); err != nil {
 		return
 	}
-	if _, err := conn.Write(greeting.Bytes()); err != nil {
+	if _, err := c.Write(greeting.Bytes()); err != nil {
 		return
 	}
-	_, _ = io.Copy(conn, from)
+	_, _ = io.Copy(c.Conn, c)
 }

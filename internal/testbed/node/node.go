@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
@@ -23,6 +24,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/identity"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/network"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/proxy"
 )
@@ -43,6 +45,8 @@ type Config struct {
 	APIServerHost, APIServerPort string
 	// TLS serves container logs to the API server.
 	TLS *tls.Config
+	// Identity signs the certificates of pods.
+	Identity *identity.Issuer
 }
 
 // Node runs pods.
@@ -103,7 +107,11 @@ func (n *Node) register(ctx context.Context) error {
 		return fmt.Errorf("creating Node %s: %w", Name, err)
 	}
 	now := metav1.Now()
+	room := corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("64"), corev1.ResourceMemory: resource.MustParse("256Gi"), corev1.ResourcePods: resource.MustParse("10000"),
+	}
 	created.Status = corev1.NodeStatus{
+		Capacity: room, Allocatable: room,
 		Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: network.NodeIP}, {Type: corev1.NodeHostName, Address: Name}},
 		DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: LogsPort}},
 		Conditions: []corev1.NodeCondition{{

@@ -8,23 +8,20 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 // portServer serves one port of one pod: HTTP/1.1, HTTP/2 with prior
-// knowledge, and, for a client that speaks neither, lines.
+// knowledge, and, for a client that speaks neither, lines; inside of TLS where
+// the pod has it.
 type portServer struct {
 	listener net.Listener
 	http     *http.Server
 	handOver chan net.Conn
 	stopping chan struct{}
 	stopOnce sync.Once
-	lines    func(net.Conn, io.Reader)
-	// first: the server speaks first, so HTTP is not looked for.
-	first bool
+	lines    func(*client)
+	options  portOptions
 
 	mu sync.Mutex
 	// quiet are connections that have not said anything, talking those that
@@ -33,13 +30,7 @@ type portServer struct {
 	conversations  sync.WaitGroup
 }
 
-// greetsFirst: by its name, a port is for a protocol where the server may
-// speak first. https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-func greetsFirst(p corev1.ContainerPort) bool {
-	return p.Name == "tcp" || strings.HasPrefix(p.Name, "tcp-")
-}
-
-func listen(address string, a *app, first bool) (*portServer, error) {
+func listen(address string, a *app, options portOptions) (*portServer, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", address, err)
@@ -49,9 +40,11 @@ func listen(address string, a *app, first bool) (*portServer, error) {
 	protocols.SetUnencryptedHTTP2(true)
 	s := &portServer{
 		listener: listener,
-		http:     &http.Server{Handler: a, Protocols: &protocols, ErrorLog: log.New(io.Discard, "", 0)},
+		http: &http.Server{
+			Handler: a, Protocols: &protocols, ErrorLog: log.New(io.Discard, "", 0), ConnContext: withPeer,
+		},
 		handOver: make(chan net.Conn), stopping: make(chan struct{}),
-		lines: a.serveLines, first: first, quiet: map[net.Conn]bool{}, talking: map[net.Conn]bool{},
+		lines: a.serveLines, options: options, quiet: map[net.Conn]bool{}, talking: map[net.Conn]bool{},
 	}
 	go s.accept()
 	go func() {
@@ -68,41 +61,31 @@ func (s *portServer) accept() {
 		if err != nil {
 			return
 		}
-		if s.first {
-			s.converse(conn, conn)
-			continue
-		}
 		s.mu.Lock()
 		s.quiet[conn] = true
 		s.mu.Unlock()
-		go s.sort(conn)
+		go s.admit(conn)
 	}
 }
 
-// sort reads until it is clear whether the client speaks HTTP.
-func (s *portServer) sort(conn net.Conn) {
-	head := make([]byte, 0, 512)
-	for {
-		n, err := conn.Read(head[len(head):cap(head)])
-		head = head[:len(head)+n]
-		if err != nil && n == 0 {
-			s.unquiet(conn)
+// admit finds out what a client speaks and lets the right server have it.
+func (s *portServer) admit(conn net.Conn) {
+	c, err := s.options.secure(conn)
+	isHTTP := false
+	if err == nil && !s.options.first {
+		isHTTP, err = c.speaksHTTP()
+	}
+	s.unquiet(conn)
+	switch {
+	case err != nil:
+		_ = conn.Close()
+	case !isHTTP:
+		s.converse(c)
+	default:
+		select {
+		case s.handOver <- c:
+		case <-s.stopping:
 			_ = conn.Close()
-			return
-		}
-		if isHTTP, sure := looksLikeHTTP(head); sure {
-			s.unquiet(conn)
-			replayed := &replayedConn{Conn: conn, head: head}
-			if !isHTTP {
-				s.converse(conn, replayed)
-				return
-			}
-			select {
-			case s.handOver <- replayed:
-			case <-s.stopping:
-				_ = conn.Close()
-			}
-			return
 		}
 	}
 }
@@ -114,15 +97,15 @@ func (s *portServer) unquiet(conn net.Conn) {
 }
 
 // converse speaks lines with a client, in a goroutine that stop waits for.
-func (s *portServer) converse(conn net.Conn, from io.Reader) {
+func (s *portServer) converse(c *client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.talking[conn] = true
+	s.talking[c] = true
 	s.conversations.Go(func() {
-		s.lines(conn, from)
+		s.lines(c)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.talking, conn)
+		delete(s.talking, c)
 	})
 }
 
@@ -152,36 +135,6 @@ func (s *portServer) stop(ctx context.Context) {
 			_ = conn.Close()
 		}
 	}
-}
-
-// methods begin a request; PRI begins HTTP/2 (RFC 9113, 3.4).
-var methods = []string{"GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "PATCH ", "OPTIONS ", "TRACE ", "CONNECT ", "PRI "}
-
-// looksLikeHTTP tells what the first bytes of a connection are, once there
-// are enough of them to be sure.
-func looksLikeHTTP(head []byte) (isHTTP, sure bool) {
-	for _, m := range methods {
-		n := min(len(m), len(head))
-		if string(head[:n]) == m[:n] {
-			return true, n == len(m)
-		}
-	}
-	return false, true
-}
-
-// replayedConn is a connection whose first bytes have been read already.
-type replayedConn struct {
-	net.Conn
-	head []byte
-}
-
-func (c *replayedConn) Read(p []byte) (int, error) {
-	if len(c.head) > 0 {
-		n := copy(p, c.head)
-		c.head = c.head[n:]
-		return n, nil
-	}
-	return c.Conn.Read(p)
 }
 
 // handOverListener gives the HTTP server the connections that speak HTTP.

@@ -24,6 +24,8 @@ type simulated struct {
 	readyAt     time.Time
 	ports       []*portServer
 	log         *ringLog
+	// problem is why it can't be started, or empty.
+	problem string
 }
 
 func (r *runner) startSimulated(pod *corev1.Pod, spec *corev1.Container) container {
@@ -36,9 +38,15 @@ func (r *runner) startSimulated(pod *corev1.Pod, spec *corev1.Container) contain
 	if b.crashes || b.cannotPull {
 		return c
 	}
+	mesh, err := r.meshOf(pod)
+	if err != nil {
+		c.problem = err.Error()
+		return c
+	}
 	app := r.newApp(pod, spec, c)
 	for _, port := range portsOf(spec) {
-		server, err := listen(net.JoinHostPort(r.ip, strconv.Itoa(int(port.ContainerPort))), app, greetsFirst(port))
+		options := r.optionsOf(pod, port, mesh, app.self.Version)
+		server, err := listen(net.JoinHostPort(r.ip, strconv.Itoa(int(port.ContainerPort))), app, options)
 		if err != nil {
 			// As in a cluster, a port that another container has does not end the pod.
 			log.Printf("pod %s/%s: container %s: %v", r.namespace, r.name, spec.Name, err)
@@ -67,6 +75,10 @@ func portsOf(spec *corev1.Container) []corev1.ContainerPort {
 func (c *simulated) status(now time.Time) (corev1.ContainerStatus, time.Time) {
 	s := corev1.ContainerStatus{Name: c.name, Image: c.image, ImageID: c.image, ContainerID: "testbed://" + c.name, Started: new(true)}
 	switch {
+	case c.problem != "":
+		s.Started = new(false)
+		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CreateContainerConfigError", Message: c.problem}
+		return s, time.Time{}
 	case c.behaviour.cannotPull:
 		return c.waitForImage(s, now)
 	case c.behaviour.crashes:

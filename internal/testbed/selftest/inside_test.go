@@ -24,6 +24,9 @@ func TestInside(t *testing.T) {
 	t.Run("drain", testDrain)
 	t.Run("protocols", testProtocols)
 	t.Run("upstream", testUpstream)
+	t.Run("mutual TLS", testMutualTLS)
+	t.Run("passthrough", testPassthrough)
+	t.Run("autoscaling", testAutoscaling)
 }
 
 func kubectl(t *testing.T, stdin string, args ...string) string {
@@ -122,24 +125,30 @@ func inBothEnvoys(t *testing.T, part, text string, want bool) {
 	for _, variable := range []string{"ENVOY_GATEWAY_ADMIN", "ENVOY_SIDECAR_ADMIN"} {
 		address := os.Getenv(variable) + part
 		eventually(t, 10*time.Second, fmt.Sprintf("%s holds %q: %v", address, text, want), func(ctx context.Context) bool {
-			r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-			if err != nil {
-				return false
-			}
-			res, err := http.DefaultClient.Do(r)
-			if err != nil {
-				return false
-			}
-			defer func() { _ = res.Body.Close() }()
-			body, err := io.ReadAll(res.Body)
-			return err == nil && strings.Contains(string(body), text) == want
+			body, err := get(ctx, address)
+			return err == nil && strings.Contains(body, text) == want
 		})
 	}
 }
 
+func get(ctx context.Context, address string) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	return string(body), err
+}
+
 const (
-	clusters = "/clusters"
-	routes   = "/config_dump?resource=dynamic_route_configs"
+	clusters       = "/clusters"
+	clusterConfigs = "/config_dump?resource=dynamic_active_clusters"
+	routes         = "/config_dump?resource=dynamic_route_configs"
 )
 
 // testCanary does by hand what a release does, with clients that send all the

@@ -17,8 +17,8 @@ import (
 
 // answer is what pods say; upstream bodies are answers again.
 type answer struct {
-	Pod, Version, Image string
-	Request             struct {
+	Pod, Version, Image, Client string
+	Request                     struct {
 		Method, Path, Host, Proto string
 		Headers                   map[string]string
 	}
@@ -94,13 +94,17 @@ func ask(ctx context.Context, client *http.Client, target string) (*answer, erro
 		return nil, err
 	}
 	r.Header.Set("X-User", "jason")
+	return do(client, r)
+}
+
+func do(client *http.Client, r *http.Request) (*answer, error) {
 	res, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET %s: %s", target, res.Status)
+		return nil, fmt.Errorf("%s %s: %s", r.Method, r.URL, res.Status)
 	}
 	a := new(answer)
 	return a, json.NewDecoder(res.Body).Decode(a)

@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/controlplane"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/mesh"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/namespace"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/network"
 )
 
 // Config is what the outer process tells the supervisor.
@@ -69,6 +70,9 @@ func (c Config) path(elements ...string) string {
 	return filepath.Join(append([]string{c.dir()}, elements...)...)
 }
 
+// serversCA is the path of the CA, PEM, of pods that serve TLS themselves.
+func (c Config) serversCA() string { return c.path("servers-ca.crt") }
+
 // environment are the variables that a user's command gets.
 func (c Config) environment() [][2]string {
 	return [][2]string{
@@ -78,6 +82,8 @@ func (c Config) environment() [][2]string {
 		{"ENVOY_GATEWAY_ADMIN", "http://" + c.address(mesh.GatewayAdminAddress)},
 		{"ENVOY_SIDECAR_ADMIN", "http://" + c.address(mesh.SidecarAdminAddress)},
 		{"ISTIOD", "http://" + c.address(mesh.IstiodAddress)},
+		{"GATEWAY_IP", network.GatewayIP},
+		{"SERVERS_CA", c.serversCA()},
 		{"TESTBED_DIR", c.dir()},
 		{"AUDIT_LOG", c.path("audit.log")},
 	}

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,9 +15,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/controlplane"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/identity"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/mesh"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/metrics"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/namespace"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/network"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/node"
@@ -29,8 +33,9 @@ type testbed struct {
 	failed  chan error
 	watched map[*process.Process]bool
 
-	cluster *controlplane.Cluster
-	mesh    *mesh.Mesh
+	cluster  *controlplane.Cluster
+	identity *identity.Issuer
+	mesh     *mesh.Mesh
 }
 
 func newTestbed(config Config) *testbed {
@@ -58,7 +63,10 @@ func (t *testbed) start(ctx context.Context) error {
 		return err
 	}
 	t.watch(t.cluster.Processes)
-	t.mesh = mesh.New(t.config.Binaries, data, logs)
+	if err := t.certify(ctx, data); err != nil {
+		return err
+	}
+	t.mesh = mesh.New(t.config.Binaries, data, logs, secretsSocket(data))
 	group, ctx2 := errgroup.WithContext(ctx)
 	group.Go(func() error { return t.startMesh(ctx2, data) })
 	// What outlives the start must not end with the group's context.
@@ -73,6 +81,21 @@ func (t *testbed) start(ctx context.Context) error {
 	return t.install(ctx)
 }
 
+func secretsSocket(data string) string { return data + "/secrets.sock" }
+
+// certify begins to serve the mesh's certificates, and writes down the CA of
+// pods that serve TLS themselves.
+func (t *testbed) certify(ctx context.Context, data string) error {
+	var err error
+	if t.identity, err = identity.NewIssuer(); err != nil {
+		return err
+	}
+	if err := os.WriteFile(t.config.serversCA(), t.identity.ServersCA(), 0o600); err != nil {
+		return fmt.Errorf("writing the CA of pods that serve TLS: %w", err)
+	}
+	return t.identity.ServeSecrets(ctx, secretsSocket(data))
+}
+
 func (t *testbed) startMesh(ctx context.Context, data string) error {
 	config, err := t.cluster.Client(controlplane.Observer)
 	if err != nil {
@@ -83,9 +106,6 @@ func (t *testbed) startMesh(ctx context.Context, data string) error {
 	}
 	kubeconfig := data + "/istiod.kubeconfig"
 	if err := t.cluster.WriteKubeconfig(controlplane.Istiod, controlplane.APIServerAddress, kubeconfig); err != nil {
-		return err
-	}
-	if err := mesh.DisableTLS(ctx, config); err != nil {
 		return err
 	}
 	if err := t.mesh.StartIstiod(ctx, kubeconfig, t.config.IstiodEnv); err != nil {
@@ -117,17 +137,32 @@ func (t *testbed) startNode(ctx context.Context) error {
 	n := node.New(node.Config{
 		Client: client, Resolver: resolver, Programs: t.config.Programs,
 		Logs: t.config.path("logs"), PIDs: t.config.path("pids"), Data: scratch + "/volumes",
-		APIServerHost: host, APIServerPort: port, TLS: tls,
+		APIServerHost: host, APIServerPort: port, TLS: tls, Identity: t.identity,
 	}, factory)
 	if err := n.Start(ctx, factory); err != nil {
 		return err
 	}
+	usage := metrics.NewServer(factory)
 	factory.StartWithContext(ctx)
 	factory.WaitForCacheSync(ctx.Done())
 	if err := t.serveProxy(resolver); err != nil {
 		return err
 	}
+	if err := t.serveMetrics(ctx, usage, config); err != nil {
+		return err
+	}
 	return waitForServiceAccount(ctx, client)
+}
+
+func (t *testbed) serveMetrics(ctx context.Context, usage *metrics.Server, config *rest.Config) error {
+	tls, err := t.cluster.ExtensionTLS(metrics.ServerName)
+	if err != nil {
+		return err
+	}
+	if err := usage.Serve(ctx, tls); err != nil {
+		return err
+	}
+	return metrics.Register(ctx, config, t.cluster.CA())
 }
 
 func (t *testbed) serveProxy(resolver *proxy.Resolver) error {
