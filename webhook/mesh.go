@@ -8,9 +8,9 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+	"github.com/kubectl-grayscale/kubectl-grayscale/webhook/decide"
 )
 
 // mesh asks the reconciler's own code what only the mesh can say.
@@ -19,14 +19,17 @@ type mesh struct {
 	settings     plan.Settings
 }
 
-// refusals says all that stands in the way of a release that the write of this
-// Deployment would start.
-func (m mesh) refusals(ctx context.Context, written *unstructured.Unstructured, spec release.Spec) (intent.Faults, error) {
-	s, err := snapshot.Read(ctx, after{m.live, written}, spec.Service.NamespacedName(), m.settings)
-	if err != nil {
+// refusals says all that stands in the way of what the write of this Deployment
+// asks for: of a release that would start, and of a policy that routes can't say.
+func (m mesh) refusals(ctx context.Context, written *unstructured.Unstructured, ask decide.Question) (intent.Faults, error) {
+	s, err := snapshot.Read(ctx, after{m.live, written}, ask.Service, m.settings)
+	switch {
+	case err != nil:
 		return nil, err
+	case ask.Spec == nil:
+		return plan.Unsayable(s, ask.Intent, plan.Subsets(s)), nil
 	}
-	return plan.Refusals(s, spec), nil
+	return append(plan.Refusals(s, *ask.Spec), plan.Unsayable(s, ask.Intent, plan.Intended(s, *ask.Spec))...), nil
 }
 
 // splits gives the splits of a VirtualService's live routes.

@@ -33,14 +33,18 @@ func (h *mutateVirtualService) Handle(ctx context.Context, req admission.Request
 	if err != nil {
 		return letThrough(ctx, req, err)
 	}
-	operation, err := decide.PutBack(is, splits)
-	switch {
-	case err != nil:
+	operations, err := decide.PutBack(is, splits)
+	if err != nil {
 		return letThrough(ctx, req, err)
-	case operation == nil:
+	}
+	if len(operations) == 0 {
 		return admission.Allowed("")
 	}
-	return admission.Patched("", jsonpatch.NewOperation(operation.Op, operation.Path, operation.Value))
+	patch := make([]jsonpatch.Operation, len(operations))
+	for n, o := range operations {
+		patch[n] = jsonpatch.NewOperation(o.Op, o.Path, o.Value)
+	}
+	return admission.Patched("", patch...)
 }
 
 func letThrough(ctx context.Context, req admission.Request, err error) admission.Response {

@@ -56,15 +56,16 @@ func (h *validateDeployment) judgeIntent(ctx context.Context, w decide.Write) (d
 	if err != nil {
 		return decide.Verdict{}, err
 	}
-	verdict, spec := decide.Intent(w, world)
-	if spec == nil {
+	verdict, ask := decide.Intent(w, world)
+	if ask == nil {
 		return verdict, nil
 	}
-	refusals, err := h.mesh.refusals(ctx, w.After, *spec)
-	if err != nil {
+	refusals, err := h.mesh.refusals(ctx, w.After, *ask)
+	if err != nil || ask.Spec == nil {
+		verdict.Add(decide.Verdict{Faults: refusals})
 		return verdict, err
 	}
-	warnings, err := h.read.counts(ctx, *spec)
+	warnings, err := h.read.counts(ctx, *ask.Spec)
 	verdict.Add(decide.Verdict{Faults: refusals, Warnings: warnings})
 	return verdict, err
 }

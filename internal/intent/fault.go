@@ -24,6 +24,7 @@ type Fault struct {
 	Value string // the offending value, empty when it is missing
 	Why   string // a clause: "is above 100"
 	Right string // what would be right, an imperative clause: "write 0 to 100"
+	Risk  Risk   // who accepts it is not stopped by the fault; empty: nothing helps
 }
 
 // Error gives the fault as one sentence.
@@ -36,6 +37,9 @@ func (f Fault) Error() string {
 	fmt.Fprintf(&b, " %s", f.Why)
 	if f.Right != "" {
 		fmt.Fprintf(&b, "; %s", f.Right)
+	}
+	if f.Risk != "" {
+		fmt.Fprintf(&b, ", or accept the risk with %s: %s", KeyAccept, f.Risk)
 	}
 	if f.Kind == Unsupported {
 		b.WriteString(" (Unsupported)")
@@ -71,4 +75,15 @@ func (fs Faults) Err() error {
 		return nil
 	}
 	return fs
+}
+
+// Unaccepted gives the faults whose risk the user has not accepted.
+func (fs Faults) Unaccepted(i Intent) Faults {
+	var out Faults
+	for _, f := range fs {
+		if f.Risk == "" || !i.Accepts(f.Risk) {
+			out = append(out, f)
+		}
+	}
+	return out
 }

@@ -3,11 +3,12 @@
 package intent
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 )
 
 // Form is the kind of release.
@@ -69,7 +70,10 @@ type Intent struct {
 	Image    string // as written; see Images
 	Name     string // empty: made from the original's name and the version
 	Replicas int32  // 0: auto
+	Patch    string // as written, YAML; empty: only images change
 	Weight   Weight
+	Match    []content.Rule
+	Mirror   Weight
 	Traffic  Traffic
 	End      End
 	Accept   []Risk
@@ -79,19 +83,6 @@ type Intent struct {
 
 // Accepts says whether the user accepted the risk.
 func (i Intent) Accepts(r Risk) bool { return slices.Contains(i.Accept, r) }
-
-// Asked is the share of traffic that the grayscale version is to have, with
-// traffic and end taken into account.
-func (i Intent) Asked() Weight {
-	switch {
-	case i.End == EndCancel || i.Traffic == TrafficOriginal:
-		return 0
-	case i.Traffic == TrafficGrayscale:
-		return Full
-	default:
-		return i.Weight
-	}
-}
 
 // Of gives only our own annotations, without the ones that are not the intent
 // of a Deployment: what Parse reads.
@@ -128,7 +119,10 @@ func Parse(annotations map[string]string) (Intent, Faults) {
 		Image:    p.in[KeyImage],
 		Name:     p.dns(KeyName, "the name of the clone"),
 		Replicas: p.replicas(),
+		Patch:    p.patch(),
 		Weight:   p.weight(KeyWeight),
+		Match:    p.match(),
+		Mirror:   p.weight(KeyMirror),
 		Traffic:  one(&p, KeyTraffic, TrafficPolicy, TrafficPolicy, TrafficGrayscale, TrafficOriginal),
 		End:      one(&p, KeyEnd, EndNone, EndFinish, EndCancel),
 		Accept:   p.accept(),
@@ -136,7 +130,8 @@ func Parse(annotations map[string]string) (Intent, Faults) {
 		Finish:   one(&p, KeyFinish, "", InPlace, Replace),
 	}
 	p.image()
-	p.unsupported(i)
+	p.together(i)
+	slices.SortStableFunc(p.faults, func(a, b Fault) int { return slices.Index(Keys, a.At) - slices.Index(Keys, b.At) })
 	return i, p.faults
 }
 
@@ -225,30 +220,16 @@ func short(keys []string) []string {
 	return out
 }
 
-// unsupported refuses what is legal in the contract and not yet built.
-func (p *parser) unsupported(i Intent) {
-	refuse := func(key, what string) {
-		p.fault(Unsupported, key, p.in[key], what, "remove it")
-	}
-	for key, what := range map[string]string{
-		KeyPatch:  "changes more than images, which this version can't do",
-		KeyMatch:  "routes by request content, which this version can't do",
-		KeyMirror: "mirrors requests, which this version can't do",
-	} {
-		if _, ok := p.in[key]; ok {
-			refuse(key, what)
-		}
-	}
+// together refuses what is right alone and wrong beside another key.
+func (p *parser) together(i Intent) {
 	if i.Form == BlueGreen {
-		refuse(KeyForm, "is a form that this version can't do")
-	}
-	if i.Finish == InPlace {
-		p.fault(Unsupported, KeyFinish, string(InPlace), "is a way to finish that this version can't do", "write "+string(Replace))
-	}
-	for _, r := range i.Accept {
-		if r != Undersized {
-			p.fault(Unsupported, KeyAccept, string(r), "is a risk that this version never takes", fmt.Sprintf("write only %s", Undersized))
+		for _, key := range []string{KeyWeight, KeyMatch, KeyMirror} {
+			if _, ok := p.in[key]; ok {
+				p.fault(Forbidden, key, p.in[key], "is a partial policy, which form: blue-green does not have", "remove it, and write "+KeyTraffic+": grayscale or original")
+			}
 		}
 	}
-	slices.SortStableFunc(p.faults, func(a, b Fault) int { return slices.Index(Keys, a.At) - slices.Index(Keys, b.At) })
+	if i.Mirror > 0 && i.Weight > 0 {
+		p.fault(Forbidden, KeyMirror, p.in[KeyMirror], "needs weight 0: a version that answers a share itself can't be a mirror too", "write "+KeyWeight+": \"0\", or remove one of them")
+	}
 }

@@ -81,6 +81,7 @@ func TestParseBad(t *testing.T) {
 		dns        = `; write a DNS name (a-z 0-9 - ., starting and ending with a letter or digit)`
 		label      = ` is not a label value; write at most 63 characters A-Z a-z 0-9 - _ ., starting and ending with a letter or digit`
 		count      = ` is not a number of replicas; write auto or a whole number from 1`
+		patch      = `; write a YAML strategic merge patch of the pod template, such as spec: {containers: [{name: app, env: [{name: A, value: b}]}]}`
 		image      = `; write tag, repo:tag, repo@sha256:…, or container=ref,container=ref`
 	)
 	for _, test := range []struct {
@@ -97,7 +98,8 @@ func TestParseBad(t *testing.T) {
 		{"release=ab.cd", `release: "ab.cd"` + task, intent.Invalid},
 		{"form=red-black", `form: "red-black" is not a legal value; write canary or blue-green`, intent.Invalid},
 		{"form=", `form is empty; write canary or blue-green, or remove the key`, intent.Invalid},
-		{"form=blue-green", `form: "blue-green" is a form that this version can't do; remove it (Unsupported)`, intent.Unsupported},
+		{"form=blue-green + weight=10", `weight: "10" is a partial policy, which form: blue-green does not have; remove it, and write grayscale.dev/traffic: grayscale or original`, intent.Forbidden},
+		{"form=blue-green + mirror=10", `mirror: "10" is a partial policy, which form: blue-green does not have; remove it, and write grayscale.dev/traffic: grayscale or original`, intent.Forbidden},
 		{"service=Reviews", `service: "Reviews" can't be the name of a Service` + dns, intent.Invalid},
 		{"name=-reviews", `name: "-reviews" can't be the name of the clone` + dns, intent.Invalid},
 		{"version=-v2", `version: "-v2"` + label, intent.Invalid},
@@ -120,12 +122,14 @@ func TestParseBad(t *testing.T) {
 		{"traffic=all", `traffic: "all" is not a legal value; write policy or grayscale or original`, intent.Invalid},
 		{"end=abort", `end: "abort" is not a legal value; write finish or cancel`, intent.Invalid},
 		{"finish=rename", `finish: "rename" is not a legal value; write in-place or replace`, intent.Invalid},
-		{"finish=in-place", `finish: "in-place" is a way to finish that this version can't do; write replace (Unsupported)`, intent.Unsupported},
 		{"accept=everything", `accept: "everything" is not a risk; write a list of unrouted, undersized, managed, unprotected`, intent.Invalid},
-		{"accept=managed", `accept: "managed" is a risk that this version never takes; write only undersized (Unsupported)`, intent.Unsupported},
-		{"match=- headers: {}", `match: "- headers: {}" routes by request content, which this version can't do; remove it (Unsupported)`, intent.Unsupported},
-		{"mirror=10", `mirror: "10" mirrors requests, which this version can't do; remove it (Unsupported)`, intent.Unsupported},
-		{"patch=spec: {}", `patch: "spec: {}" changes more than images, which this version can't do; remove it (Unsupported)`, intent.Unsupported},
+		{"mirror=10 + weight=10", `mirror: "10" needs weight 0: a version that answers a share itself can't be a mirror too; write grayscale.dev/weight: "0", or remove one of them`, intent.Forbidden},
+		{"mirror=101", `mirror: "101" is more than the whole traffic: write 0 to 100`, intent.Invalid},
+		{"patch={}", `patch: "{}" changes nothing` + patch, intent.Invalid},
+		{"patch=", `patch is empty` + patch + `, or remove the key`, intent.Invalid},
+		{"patch=replicas: 2", `patch: "replicas" is not a field of a pod template` + patch, intent.Invalid},
+		{"patch={metadata: {labels: {a: b}}}", `patch: "{metadata: {labels: {a: b}}}" changes the pods' labels, by which Services and subsets select them; leave metadata.labels out: the grayscale version's are set for you`, intent.Forbidden},
+		{"patch={spec: {}, spec: {}}", `patch: "{spec: {}, spec: {}}" is not a YAML object: yaml: unmarshal errors: line 1: key "spec" already set in map` + patch, intent.Invalid},
 		{"wieght=10", `wieght: "10" is not a key of ours; use one of release, form, service, version, image, patch, name, replicas, weight, match, mirror, traffic, end, accept, by, finish`, intent.Invalid},
 		{"image=shop/reviews", `image: "shop/reviews" holds "shop/reviews", which has neither tag nor digest` + image, intent.Invalid},
 		{"image=a b", `image: "a b" holds "a b", which is no image reference` + image, intent.Invalid},
@@ -135,7 +139,7 @@ func TestParseBad(t *testing.T) {
 		{"image==2.0", `image: "=2.0" has a reference without a container` + image, intent.Invalid},
 	} {
 		t.Run(test.pair, func(t *testing.T) {
-			_, faults := intent.Parse(with(test.pair))
+			_, faults := intent.Parse(with(strings.Split(test.pair, " + ")...))
 			if len(faults) != 1 {
 				t.Fatalf("%d faults, want 1: %v", len(faults), faults)
 			}
@@ -201,7 +205,7 @@ func TestAsked(t *testing.T) {
 		"cancel":              {intent.Intent{Weight: 1250, Traffic: intent.TrafficGrayscale, End: intent.EndCancel}, 0},
 		"finish, not all yet": {intent.Intent{Weight: 1250, Traffic: intent.TrafficPolicy, End: intent.EndFinish}, 1250},
 	} {
-		if got := test.in.Asked(); got != test.want {
+		if got := test.in.Asked().Weight; got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}

@@ -20,7 +20,11 @@ func (v view) keepClone(p *Plan, replicas int32) {
 		if v.original == nil || v.taken != "" {
 			return
 		}
-		made := workload.Clone(v.original, v.claim, replicas)
+		made, err := workload.Clone(v.original, v.claim, replicas)
+		if err != nil {
+			p.Refused = append(p.Refused, err.Error())
+			return
+		}
 		p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "starts the grayscale version"})
 		return
 	}
@@ -56,7 +60,11 @@ func (v view) restore(p *Plan) {
 		v.cloneEdited(p)
 		return
 	}
-	made := workload.Clone(v.original, v.claim, v.observation.Clone.Replicas)
+	made, err := workload.Clone(v.original, v.claim, v.observation.Clone.Replicas)
+	if err != nil {
+		p.Refused = append(p.Refused, err.Error())
+		return
+	}
 	after := v.clone.DeepCopy()
 	template, _, _ := unstructured.NestedMap(made.Object, "spec", "template")
 	if unstructured.SetNestedMap(after.Object, template, "spec", "template") != nil || same(after, v.clone) {
@@ -74,6 +82,16 @@ func (v view) remove(p *Plan, u *unstructured.Unstructured, why string) {
 	if u != nil && u.GetDeletionTimestamp() == nil {
 		p.Changes = append(p.Changes, Change{Action: Delete, Before: u, Why: why})
 	}
+}
+
+// updateOriginal gives the original the grayscale version's template.
+func (v view) updateOriginal(p *Plan) {
+	after, err := workload.Renewed(v.original, v.claim)
+	if err != nil {
+		p.Refused = append(p.Refused, err.Error())
+		return
+	}
+	p.Changes = append(p.Changes, Change{Action: Update, Before: v.original, Object: after, Release: true, Why: "gives the original the grayscale version's pod template"})
 }
 
 func (v view) freeClone(p *Plan) {

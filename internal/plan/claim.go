@@ -103,8 +103,8 @@ func begun(s Snapshot, c candidate, now time.Time) *release.Status {
 		Service: release.Ref{Name: s.Key.Name, UID: s.Service.GetUID()},
 		Clone:   c.spec.Clone, Label: c.spec.Versions.Label,
 		Original:  release.Version{Name: o.Name, UID: o.UID, Version: c.spec.Versions.Original, Images: o.Images, Replicas: o.Replicas, Template: o.TemplateHash, Labels: labels},
-		Grayscale: release.Version{Name: c.spec.Clone, Version: c.spec.Versions.Grayscale, Images: c.spec.Images},
-		Policy:    release.Policy{Weight: c.intent.Weight, Traffic: c.intent.Traffic, End: c.intent.End, Replicas: c.intent.Replicas},
+		Grayscale: release.Version{Name: c.spec.Clone, Version: c.spec.Versions.Grayscale, Images: c.spec.Images, Patch: c.intent.Patch},
+		Policy:    policyOf(c.intent),
 		Peak:      o.Replicas, Started: now, By: c.intent.By, Steps: release.Steps{release.Step(release.Pending): now},
 	}
 	status.SetCondition(release.Progressing, true, release.ReasonPinning, release.Pending.Sentence(), now)

@@ -20,7 +20,7 @@ func Desired(s Snapshot, now time.Time) ([]*unstructured.Unstructured, []string)
 		return nil, Make(s, now).Refused
 	}
 	v := look(s, claim, now)
-	asked := v.observation.Asked.Policy.Asked()
+	asked := v.share
 	var out []*unstructured.Unstructured
 	for _, want := range v.rules.Want {
 		if there := v.rule(want); there != nil {
@@ -41,7 +41,12 @@ func Desired(s Snapshot, now time.Time) ([]*unstructured.Unstructured, []string)
 		out = append(out, after)
 	}
 	if v.needOwn() && v.own() == nil {
-		out = append(out, route.Own(route.Split{Service: s.Key, Weight: asked, Subsets: v.rules.Subsets}))
+		made, err := route.Own(v.split(asked, v.rules.Subsets))
+		if err != nil {
+			reasons = append(reasons, err.Error())
+		} else {
+			out = append(out, made)
+		}
 	}
 	if clone := v.wanted(asked); clone != nil {
 		out = append(out, clone)
@@ -61,15 +66,17 @@ func current(s Snapshot, now time.Time) *release.Status {
 	return claimNext(s, now).Status
 }
 
-func (v view) wanted(asked intent.Weight) *unstructured.Unstructured {
-	replicas := release.Replicas(asked, v.observation.Asked.Policy.Replicas, max(v.claim.Peak, v.observation.Origin.Replicas, 1))
+func (v view) wanted(asked intent.Share) *unstructured.Unstructured {
+	replicas := release.Replicas(asked, v.claim.Form, v.observation.Asked.Policy.Replicas, max(v.claim.Peak, v.observation.Origin.Replicas, 1))
 	switch {
 	case v.clone != nil:
 		clone := v.clone.DeepCopy()
 		workload.SetReplicas(clone, replicas)
 		return clone
 	case v.original != nil:
-		return workload.Clone(v.original, v.claim, replicas)
+		if made, err := workload.Clone(v.original, v.claim, replicas); err == nil {
+			return made
+		}
 	}
 	return nil
 }

@@ -66,9 +66,9 @@ func (v view) carryOut(p *Plan, do release.Do, d release.Decision) {
 	case release.KeepRules:
 		v.keepRules(p)
 	case release.KeepRoutes:
-		v.routesAt(p, nil)
+		v.routesAt(p, d.Share, true)
 	case release.SetRoutes:
-		v.routesAt(p, &d.Weight)
+		v.routesAt(p, d.Share, false)
 	case release.StripRoutes:
 		v.strip(p, nil)
 	case release.MoveRoutes:
@@ -83,6 +83,8 @@ func (v view) carryOut(p *Plan, do release.Do, d release.Decision) {
 		v.remove(p, v.clone, "takes the grayscale version away")
 	case release.DeleteOrigin:
 		v.remove(p, v.original, "takes the original version away")
+	case release.UpdateOrigin:
+		v.updateOriginal(p)
 	case release.FreeClone:
 		v.freeClone(p)
 	case release.RemoveIntent:

@@ -64,28 +64,54 @@ func (v view) appendSubsets(p *Plan) {
 	}
 }
 
-// manager says who would undo the end that is asked for: who manages the
-// original, or a VirtualService or DestinationRule that a finish edits.
-func (v *view) manager(i intent.Intent) string {
-	if i.End != intent.EndFinish || v.claim.Finish != intent.Replace {
-		return ""
+// managers say who would undo the end that is asked for: managed, who manages
+// what a finish deletes or moves; source, who manages the original that a finish
+// in place would write.
+func (v *view) managers() (managed, source string) {
+	i := v.intent
+	if i == nil || i.End != intent.EndFinish || v.original == nil {
+		return "", ""
 	}
-	if who := workload.Manager(v.original); who != "" {
-		return who
+	original := workload.Manager(v.original)
+	if v.claim.Finish == intent.InPlace {
+		source, original = original, ""
 	}
+	if i.Accepts(intent.Managed) {
+		return "", source
+	}
+	if v.claim.Finish == intent.Replace && original == "" {
+		original = v.autoscaler()
+	}
+	if original == "" && len(v.named()) > 0 {
+		original = v.routesManager()
+	}
+	return original, source
+}
+
+// autoscaler names who scales the original.
+func (v *view) autoscaler() string {
 	for _, hpa := range v.Autoscalers {
 		kind, _, _ := unstructured.NestedString(hpa.Object, "spec", "scaleTargetRef", "kind")
 		name, _, _ := unstructured.NestedString(hpa.Object, "spec", "scaleTargetRef", "name")
-		if kind == "Deployment" && name == v.original.GetName() {
-			return "HorizontalPodAutoscaler " + hpa.GetName()
+		if (kind == "Deployment" || kind == "" && hpa.GetKind() == "ScaledObject") && name == v.original.GetName() {
+			return hpa.GetKind() + " " + hpa.GetName()
 		}
 	}
-	if len(v.named()) == 0 {
-		return ""
-	}
+	return ""
+}
+
+// routesManager names who manages a route, or the rule with a subset, that is
+// moved at the end.
+func (v *view) routesManager() string {
 	for _, r := range v.routes {
-		if who := workload.Manager(r.vs); who != "" {
-			return who
+		if who := workload.Manager(r.vs); who != "" && !r.own {
+			return who + ", who manages VirtualService " + r.vs.GetNamespace() + "/" + r.vs.GetName()
+		}
+	}
+	_, rules := v.successors()
+	for rule := range rules {
+		if who := workload.Manager(rule); who != "" {
+			return who + ", who manages DestinationRule " + rule.GetNamespace() + "/" + rule.GetName()
 		}
 	}
 	return ""

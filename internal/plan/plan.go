@@ -53,6 +53,7 @@ type Pod struct {
 	ReadySince time.Time
 	Trouble    string // "ImagePullBackOff: …", empty while all is well
 	Leaving    bool   // has a deletion timestamp
+	Owner      string // the Deployment's name; empty when it is not known
 }
 
 // Endpoint is one address of an EndpointSlice.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -21,6 +22,8 @@ type routing struct {
 	own      bool // ours as a whole
 	live     route.Live
 	unpinned bool // its live routes are not what Apply makes of them
+	within   bool // what is asked takes nothing from the original that it has now
+	asked    bool // it is what is asked
 }
 
 // routings finds the VirtualServices that send traffic to the Service.
@@ -37,8 +40,12 @@ func (v view) routings() []routing {
 				r.live = live
 			}
 		}
-		want, err := v.at(r, r.live.Weight)
+		want, err := v.at(r, r.live.Share())
 		r.unpinned = err == nil && !own && !same(want, vs)
+		full, err := v.at(r, v.share)
+		less, other := v.at(r, v.share.Meet(r.live.Share()))
+		r.within = err == nil && other == nil && same(full, less)
+		r.asked = err == nil && same(full, vs)
 		out = append(out, r)
 	}
 	return out
@@ -53,14 +60,22 @@ func references(vs *unstructured.Unstructured, v view) bool {
 	return false
 }
 
-// at gives a VirtualService with this release at that weight, and every other
+// at gives a VirtualService with this release at that share, and every other
 // release in it as it stands there.
-func (v view) at(r routing, w intent.Weight) (*unstructured.Unstructured, error) {
-	split := route.Split{Service: v.Key, Weight: w, Subsets: v.subsets(r.vs)}
+func (v view) at(r routing, share intent.Share) (*unstructured.Unstructured, error) {
+	split := v.split(share, v.subsets(r.vs))
 	if r.own {
-		return adopt(r.vs, route.Own(split)), nil
+		made, err := route.Own(split)
+		if err != nil {
+			return nil, err
+		}
+		return adopt(r.vs, made), nil
 	}
 	return route.Apply(r.vs, append(v.peers(r.vs), split))
+}
+
+func (v view) split(share intent.Share, subsets route.Subsets) route.Split {
+	return route.Split{Service: v.Key, Weight: share.Weight, Match: share.Match, Mirror: share.Mirror, Subsets: subsets}
 }
 
 // subsets adds to what the user's rules say what the live routes say of a
@@ -90,10 +105,12 @@ func (v view) stands(target route.Target) bool {
 }
 
 // peers are the other releases with routes in a VirtualService.
-func (v view) peers(vs *unstructured.Unstructured) []route.Split {
+func (v view) peers(vs *unstructured.Unstructured) []route.Split { return peers(vs, v.Key) }
+
+func peers(vs *unstructured.Unstructured, mine types.NamespacedName) []route.Split {
 	var out []route.Split
 	for _, split := range route.Recover(vs) {
-		if split.Service != v.Key {
+		if split.Service != mine {
 			out = append(out, split)
 		}
 	}
@@ -125,20 +142,23 @@ func (v view) own() *unstructured.Unstructured {
 
 // seen adds the VirtualServices up.
 func (v view) seen() release.Routes {
-	out := release.Routes{Min: intent.Full}
+	out := release.Routes{Min: intent.Full, Within: true, Delivered: true}
 	for _, r := range v.routes {
 		out.Ours += r.live.Routes
 		out.Unpinned = out.Unpinned || r.unpinned
-		pinned, err := v.at(r, 0)
+		pinned, err := v.at(r, intent.Share{})
 		needs := err == nil && (r.own || !same(pinned, route.Strip(r.vs)))
 		if r.live.Routes == 0 && !hasTargets(r.vs, v) {
 			continue // it names only other versions
 		}
 		out.NeedPins = out.NeedPins || needs
 		out.Min, out.Max = min(out.Min, r.live.Min), max(out.Max, r.live.Max)
+		out.Content, out.Mirror = out.Content+r.live.Content, max(out.Mirror, r.live.Mirror)
+		out.Within, out.Delivered = out.Within && r.within, out.Delivered && r.asked
 	}
 	if v.needOwn() && v.own() == nil {
 		out.Unpinned, out.NeedPins, out.Min = true, true, 0
+		out.Within, out.Delivered = out.Within && v.share.None(), false
 	}
 	if out.Ours == 0 {
 		out.Min = 0 // nothing is routed, which is not everything
@@ -157,42 +177,62 @@ func hasTargets(vs *unstructured.Unstructured, v view) bool {
 	return err == nil && !same(full, route.Strip(vs))
 }
 
-// routesAt brings every VirtualService to a weight; nil leaves each at its own.
-func (v view) routesAt(p *Plan, w *intent.Weight) {
+// routesAt brings every VirtualService to a share; where that only keeps, each to
+// what is both in the share and live.
+func (v view) routesAt(p *Plan, share intent.Share, keep bool) {
 	for _, r := range v.routes {
 		if r.own && !v.needOwn() {
 			continue // given up below
 		}
-		weight := r.live.Weight
-		if w != nil {
-			weight = *w
+		here := share
+		if keep {
+			here = share.Meet(r.live.Share())
 		}
-		after, err := v.at(r, weight)
+		after, err := v.at(r, here)
 		if err != nil {
 			p.Refused = append(p.Refused, err.Error())
 			continue
 		}
-		v.write(p, r.vs, after, "routes "+weight.String()+" % to the grayscale version")
+		v.write(p, r.vs, after, "routes "+describe(here)+" to the grayscale version")
 	}
 	switch own := v.own(); {
 	case own == nil && v.needOwn():
-		weight := intent.Weight(0)
-		if w != nil {
-			weight = *w
+		if keep {
+			share = intent.Share{}
 		}
-		made := route.Own(route.Split{Service: v.Key, Weight: weight, Subsets: v.rules.Subsets})
-		if wait := v.unready(route.SubsetsOf(made, v.Key)); wait > 0 {
-			p.hold(wait)
-			return
-		}
-		if v.cutsOff() {
-			p.Holds = v.strays()
-			return
-		}
-		p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "routes the host, which has no VirtualService"})
+		v.addOwn(p, share)
 	case own != nil && !v.needOwn() && len(p.Changes) == 0 && p.After == 0:
 		v.remove(p, own, "gives the host up to the user's own VirtualService")
 	}
+}
+
+func (v view) addOwn(p *Plan, share intent.Share) {
+	made, err := route.Own(v.split(share, v.rules.Subsets))
+	if err != nil {
+		p.Refused = append(p.Refused, err.Error())
+		return
+	}
+	if wait := v.unready(route.SubsetsOf(made, v.Key)); wait > 0 {
+		p.hold(wait)
+		return
+	}
+	if v.cutsOff() {
+		p.Holds = v.strays()
+		return
+	}
+	p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "routes the host, which has no VirtualService"})
+}
+
+// describe says a share in a few words.
+func describe(s intent.Share) string {
+	out := s.Weight.String() + " %"
+	if len(s.Match) > 0 {
+		out += fmt.Sprintf(" and the requests of %d rules", len(s.Match))
+	}
+	if s.Mirror > 0 {
+		out += " and copies of " + s.Mirror.String() + " %"
+	}
+	return out
 }
 
 // write updates a VirtualService, unless it would use a subset that not every
@@ -272,6 +312,13 @@ func same(a, b *unstructured.Unstructured) bool { return reflect.DeepEqual(a.Obj
 func adopt(there, want *unstructured.Unstructured) *unstructured.Unstructured {
 	out := there.DeepCopy()
 	out.Object["spec"] = want.Object["spec"]
+	if annotations := out.GetAnnotations(); annotations[intent.AnnotationRules] != want.GetAnnotations()[intent.AnnotationRules] {
+		delete(annotations, intent.AnnotationRules)
+		out.SetAnnotations(annotations)
+		if rules, has := want.GetAnnotations()[intent.AnnotationRules]; has {
+			annotate(out, intent.AnnotationRules, rules)
+		}
+	}
 	labels := out.GetLabels()
 	if labels == nil {
 		labels = map[string]string{}

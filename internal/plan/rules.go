@@ -36,12 +36,21 @@ func (v view) keepRules(p *Plan) {
 			p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "adds the subsets of the two versions"})
 		case !route.Ours(there):
 			p.Refused = append(p.Refused, fmt.Sprintf("DestinationRule %s/%s is somebody else's, and has the name that ours must have: rename it", there.GetNamespace(), there.GetName()))
+		case !sameRule(there, want) && v.turnsStrict():
+			p.Holds = "the routes leave the grayscale version, which has no pods, before Envoy no longer fails over"
 		case !sameRule(there, want):
 			after := adopt(there, want)
 			v.stamp(after)
 			p.Changes = append(p.Changes, Change{Action: Update, Before: there, Object: after, Why: "brings the subsets of the two versions up to date"})
 		}
 	}
+}
+
+// turnsStrict says whether a subset that fails over by itself would lose that
+// while requests depend on it: the routes move first.
+func (v view) turnsStrict() bool {
+	return v.rules.Strict && v.claim.Strict == "" && v.observation.Clone.Ready == 0 &&
+		v.observation.Routes.Serves() && v.observation.Origin.Ready > 0
 }
 
 // sameRule compares specs, but not the order of their subsets, which means

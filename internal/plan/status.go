@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
@@ -22,7 +24,7 @@ func (v view) status(d release.Decision, p *Plan) *release.Status {
 	}
 	s.Live = nil
 	if o.Routes.Ours > 0 {
-		s.Live = &release.Live{Weight: o.Routes.Min, Most: o.Routes.Max, Routes: o.Routes.Ours}
+		s.Live = &release.Live{Weight: o.Routes.Min, Most: o.Routes.Max, Routes: o.Routes.Ours, Content: o.Routes.Content, Match: v.liveRules(), Mirror: o.Routes.Mirror}
 	}
 	if v.intent != nil && v.intent.By != "" {
 		s.By = v.intent.By
@@ -67,23 +69,23 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 	p.Holds = message
 	s.SetCondition(release.Progressing, moving, reason, cmp.Or(message, s.Phase.Sentence()), v.now)
 
-	need := release.Replicas(o.Routes.Max, o.Asked.Policy.Replicas, s.Peak)
+	need := release.Replicas(intent.Share{Weight: o.Routes.Max, Mirror: o.Routes.Mirror}, s.Form, o.Asked.Policy.Replicas, s.Peak)
 	ready, why := o.Clone.Ready >= need, release.ReasonPodsReady
 	if !ready {
 		why = release.ReasonPodsNotReady
 	}
 	s.SetCondition(release.PodsReady, ready, why, fmt.Sprintf("%d of %d pods are ready", o.Clone.Ready, need), v.now)
 
-	routed := !o.Routes.Unpinned && o.Routes.Min == o.Routes.Max && o.Routes.Min == o.Asked.Policy.Asked()
+	routed := !o.Routes.Unpinned && o.Routes.Delivered
 	why = release.ReasonDelivered
 	if !routed {
 		why = release.ReasonUndelivered
 	}
-	s.SetCondition(release.Routed, routed, why, fmt.Sprintf("%s %% asked, %s %% live", o.Asked.Policy.Asked(), o.Routes.Min), v.now)
+	s.SetCondition(release.Routed, routed, why, fmt.Sprintf("%s asked, %s live", describe(v.share), describe(intent.Share{Weight: o.Routes.Min, Match: v.liveRules(), Mirror: o.Routes.Mirror})), v.now)
 
 	bad, why, message := v.degraded(s, d, p)
 	s.SetCondition(release.Degraded, bad, why, message, v.now)
-	changed := v.intent != nil && release.WorkloadOf(v.original).TemplateHash != s.Original.Template
+	changed := v.intent != nil && !o.Origin.Updated && release.WorkloadOf(v.original).TemplateHash != s.Original.Template
 	if changed || s.Condition(release.OriginalChanged) != nil {
 		why, message := release.ReasonTemplateChanged, "the original's pod template is not the one that was cloned"
 		if !changed {
@@ -91,6 +93,19 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 		}
 		s.SetCondition(release.OriginalChanged, changed, why, message, v.now)
 	}
+}
+
+// liveRules are the rules that some live route says, each once.
+func (v view) liveRules() []content.Rule {
+	var out []content.Rule
+	for _, r := range v.routes {
+		for _, rule := range r.live.Match {
+			if !slices.ContainsFunc(out, func(have content.Rule) bool { return reflect.DeepEqual(have, rule) }) {
+				out = append(out, rule)
+			}
+		}
+	}
+	return out
 }
 
 // degraded gives the gravest thing that is wrong.
@@ -133,7 +148,7 @@ func (v view) noEndpoints(o release.Observation) string {
 		s += " (" + o.Clone.Trouble + ")"
 	}
 	switch {
-	case o.Routes.Max == 0:
+	case !o.Routes.Serves():
 		return s
 	case v.rules.StrictWhy != "":
 		return s + "; its traffic goes to the original version until it has stayed ready"
@@ -145,7 +160,7 @@ func (v view) noEndpoints(o release.Observation) string {
 func (v view) holdingFor() int64 {
 	o := v.observation
 	c := v.claim.Condition(release.Degraded)
-	if c == nil || c.Reason != release.ReasonNoEndpoints || o.Routes.Max > 0 {
+	if c == nil || c.Reason != release.ReasonNoEndpoints || o.Routes.Serves() {
 		return 0
 	}
 	return int64(o.Clone.ReadySince.Add(o.Hold).Sub(v.now))

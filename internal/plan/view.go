@@ -22,6 +22,7 @@ type view struct {
 	faults          []string                   // what can't be done, in sentences
 	taken           string                     // that somebody else's Deployment has the clone's name
 	versions        release.Versions
+	share           intent.Share // that is asked for
 	rules           route.RulesResult
 	routes          []routing
 	observation     release.Observation
@@ -32,9 +33,12 @@ func look(s Snapshot, claim *release.Status, now time.Time) view {
 	v := view{Snapshot: s, now: now, claim: claim}
 	v.original, v.clone = v.theOriginal(), v.theClone()
 	v.versions = claim.Versions(v.template(), v.others())
+	asked := v.asked()
+	v.share = asked.Policy.Asked(claim.Form)
 	result, faults := route.Rules(route.RulesInput{
 		Service: s.Key, Versions: v.versions, Rules: s.DestinationRules,
 		VirtualServices: s.VirtualServices, RootNamespace: s.Settings.RootNamespace,
+		Mirror: v.share.Mirror > 0, Prefer: v.preferred(),
 	})
 	v.rules = result
 	for _, f := range faults {
@@ -43,7 +47,7 @@ func look(s Snapshot, claim *release.Status, now time.Time) view {
 		}
 	}
 	v.routes = v.routings()
-	v.observation = v.observe()
+	v.observation = v.observe(asked)
 	return v
 }
 
@@ -128,14 +132,14 @@ func (s Snapshot) services() []release.Service {
 }
 
 // observe puts the numbers together.
-func (v *view) observe() release.Observation {
+func (v *view) observe(asked release.Asked) release.Observation {
 	set := v.Settings
-	o := release.Observation{
-		Now: v.now, Status: v.claim, Asked: v.asked(), Routes: v.seen(), Rules: len(v.ourRules()) > 0,
-		Clone: v.side(v.clone, v.claim.Grayscale.Version), Origin: v.side(v.original, v.claim.Original.Version),
+	asked.Managed, asked.Source = v.managers()
+	return release.Observation{
+		Now: v.now, Status: v.claim, Asked: asked, Routes: v.seen(), Rules: len(v.ourRules()) > 0, Strict: v.rules.StrictWhy,
+		Clone: v.theCloneSide(), Origin: v.theOriginalSide(),
 		Propagation: set.Propagation, Drain: set.Drain, Hold: set.Hold,
 	}
-	return o
 }
 
 // asked reads the intent; one that can't be read leaves the policy as it was.
@@ -156,40 +160,11 @@ func (v *view) asked() release.Asked {
 		return asked
 	}
 	v.intent = &i
-	asked.Policy = release.Policy{Weight: i.Weight, Traffic: i.Traffic, End: i.End, Replicas: i.Replicas}
+	asked.Policy = policyOf(i)
 	asked.Undersized = i.Accepts(intent.Undersized)
-	asked.Managed = v.manager(i)
 	return asked
 }
 
-// side counts the endpoints of one version.
-func (v *view) side(d *unstructured.Unstructured, version string) release.Side {
-	side := release.Side{}
-	if d != nil {
-		side.Exists, side.Leaving = true, d.GetDeletionTimestamp() != nil
-		side.Replicas = release.WorkloadOf(d).Replicas
-		_, side.Labelled = d.GetLabels()[intent.LabelTask]
-	}
-	pods := map[string]Pod{}
-	for _, p := range v.Pods {
-		pods[p.Name] = p
-		if p.Labels[v.claim.Label] == version && p.Trouble != "" {
-			side.Trouble = p.Trouble
-		}
-	}
-	for _, e := range v.Endpoints {
-		pod, known := pods[e.Pod]
-		if known && pod.Labels[v.claim.Label] != version {
-			continue
-		}
-		side.Endpoints++ // a pod that is gone already could be either's
-		if !known || !e.Ready {
-			continue
-		}
-		side.Ready++
-		if pod.ReadySince.After(side.ReadySince) {
-			side.ReadySince = pod.ReadySince
-		}
-	}
-	return side
+func policyOf(i intent.Intent) release.Policy {
+	return release.Policy{Weight: i.Weight, Match: i.Match, Mirror: i.Mirror, Traffic: i.Traffic, End: i.End, Replicas: i.Replicas}
 }

@@ -28,6 +28,8 @@ const (
 	ReasonStripping         = "Stripping"
 	ReasonWaitingForTraffic = "WaitingForTraffic"
 	ReasonHolding           = "HoldingForReadiness"
+	ReasonRollingOut        = "RollingOut"
+	ReasonWaitingForSource  = "WaitingForSource"
 	ReasonSettled           = "Settled"
 
 	ReasonPodsReady    = "PodsReady"
@@ -49,6 +51,7 @@ const (
 	ReasonPodLabels       = "PodLabelsChanged"
 	ReasonTemplateChanged = "TemplateChanged"
 	ReasonNameTaken       = "NameTaken"
+	ReasonUnrouted        = "Unrouted"
 )
 
 // SetCondition writes a condition, keeping the transition time where the

@@ -13,8 +13,8 @@ type Do string
 // already, so a decision can be taken again and again.
 const (
 	KeepRules     Do = "KeepRules"     // our DestinationRules stand as the routes need them
-	KeepRoutes    Do = "KeepRoutes"    // pin what is not pinned, leave the shares as they are
-	SetRoutes     Do = "SetRoutes"     // every route at Weight
+	KeepRoutes    Do = "KeepRoutes"    // every route at what is both live and in Share
+	SetRoutes     Do = "SetRoutes"     // every route at Share
 	KeepClone     Do = "KeepClone"     // the clone exists, with Replicas
 	AppendSubsets Do = "AppendSubsets" // the user's rules get the subsets that their routes will name
 	DeleteClone   Do = "DeleteClone"
@@ -22,16 +22,17 @@ const (
 	StripRoutes   Do = "StripRoutes" // nothing of ours is left in the routes
 	MoveRoutes    Do = "MoveRoutes"  // the same, and the user's own name the grayscale version
 	DropRules     Do = "DropRules"
-	FreeClone     Do = "FreeClone"    // our labels go from it
-	RemoveIntent  Do = "RemoveIntent" // from the original and its ReplicaSets
+	FreeClone     Do = "FreeClone"      // our labels go from it
+	UpdateOrigin  Do = "UpdateOriginal" // the original gets the grayscale version's template
+	RemoveIntent  Do = "RemoveIntent"   // from the original and its ReplicaSets
 )
 
 // Decision is what to do next. Do is in order, and the status is written only
 // once all of it is done.
 type Decision struct {
 	Do       []Do
-	Weight   intent.Weight // for SetRoutes
-	Replicas int32         // for KeepClone
+	Share    intent.Share // for SetRoutes and KeepRoutes
+	Replicas int32        // for KeepClone
 	Phase    Phase
 	Mark     []Step        // steps to note in the status, once
 	Unmark   []Step        // steps to forget
@@ -67,11 +68,24 @@ func (o Observation) finishing() bool {
 	switch {
 	case !o.Origin.Exists || o.Origin.Leaving: // past return, by us or by someone else
 		return begun || o.holdsAll() && o.Clone.Exists
-	case p.End != intent.EndFinish || p.Asked() != intent.Full || o.undersized() || o.Asked.Managed != "":
+	case begun && o.inPlace() && o.Origin.Updated: // past return, too
+		return true
+	case p.End != intent.EndFinish || !o.asked().All() || o.undersized() || o.Asked.Managed != "":
 		return false
+	case o.inPlace() && o.Asked.Source != "" && !o.Origin.Updated:
+		return false // the new template has to come first
 	default:
-		return begun || o.holdsAll() && o.Clone.Ready >= o.need(intent.Full)
+		return begun || o.holdsAll() && o.Clone.Ready >= o.need(everything)
 	}
+}
+
+func (o Observation) inPlace() bool { return o.Status.Finish == intent.InPlace }
+
+// PastReturn says whether a release that finishes goes on whatever is asked: the
+// original has been changed or deleted.
+func (o Observation) PastReturn() bool {
+	gone := !o.Origin.Exists || o.Origin.Leaving
+	return o.Status.Phase == Finishing && (gone || o.inPlace() && o.Origin.Updated)
 }
 
 // holdsAll says whether every route gives the grayscale version everything.

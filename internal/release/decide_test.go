@@ -63,7 +63,7 @@ func unpinned(o *release.Observation) { o.Routes.Unpinned, o.Routes.Ours = true,
 func noPins(o *release.Observation)   { o.Routes.NeedPins, o.Routes.Ours = false, 0 }
 func noRoutes(o *release.Observation) { o.Routes = release.Routes{} }
 func noRules(o *release.Observation)  { o.Rules = false }
-func strict(o *release.Observation)   { o.Status.Strict = "the user has distribute" }
+func strict(o *release.Observation)   { o.Strict = "the user has distribute" }
 func lost(o *release.Observation) {
 	o.Status.SetCondition(release.Degraded, true, release.ReasonNoEndpoints, "", now)
 }
@@ -82,6 +82,14 @@ func readySince(ago time.Duration) observed {
 	return func(o *release.Observation) { o.Clone.ReadySince = now.Add(-ago) }
 }
 
+// decide asks for a decision once it is known whether what is asked takes
+// anything from the original.
+func decide(o release.Observation) release.Decision {
+	asked := o.Asked.Policy.Asked(o.Status.Form)
+	o.Routes.Within = asked.Weight <= o.Routes.Min && (asked.Mirror <= o.Routes.Mirror || asked.Weight > 0) && len(asked.Match) <= o.Routes.Content
+	return release.Decide(o)
+}
+
 // tell writes a decision on a line: phase, what to do, marks, when to look again.
 func tell(d release.Decision) string {
 	var do []string
@@ -89,7 +97,7 @@ func tell(d release.Decision) string {
 		word := string(what)
 		switch what {
 		case release.SetRoutes:
-			word += "=" + d.Weight.String()
+			word += "=" + d.Share.Weight.String()
 		case release.KeepClone:
 			word += fmt.Sprintf("=%d", d.Replicas)
 		}
@@ -187,7 +195,7 @@ func TestDecide(t *testing.T) {
 		{"the original is deleted by somebody, holding something", observe(release.Routing, started, clone(1), noOrigin, weight(1000), live(1000, 1000)), "Routing: KeepRules SetRoutes=10 KeepClone=1 (Settled)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := tell(release.Decide(test.o)); got != test.want {
+			if got := tell(decide(test.o)); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})

@@ -2,14 +2,12 @@ package release
 
 import (
 	"time"
-
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 )
 
 // cancelling takes everything back: traffic first, then the clone, then the
 // routes, then the rules, each only when nobody can still need it.
 func cancelling(o Observation) Decision {
-	if o.Routes.Max > 0 {
+	if o.Routes.Serves() {
 		return Decision{Phase: Cancelling, Do: []Do{KeepRules, SetRoutes}, Reason: ReasonShifting, Message: "all traffic goes to the original version"}
 	}
 	steps := o.Status.Steps
@@ -57,19 +55,22 @@ func finishing(o Observation) Decision {
 	if o.Status.Phase != Finishing {
 		return Decision{Phase: Finishing, Mark: []Step{StepDrain}, Reason: ReasonDraining}
 	}
-	if o.Origin.Exists && !o.Origin.Leaving && !o.holdsAll() {
+	if o.Origin.Exists && !o.Origin.Leaving && !o.PastReturn() && !o.holdsAll() {
 		// A route was lost: the drain begins anew once all hold everything again.
 		return Decision{Phase: o.phase(), Reason: ReasonShifting}
 	}
+	if o.Origin.Exists && o.inPlace() {
+		return renewing(o)
+	}
 	if o.Origin.Exists {
 		d := wait(Finishing, 0, ReasonDraining, "the original version serves its last requests", KeepRules, SetRoutes, KeepClone, AppendSubsets)
-		d.Weight, d.Replicas = intent.Full, max(o.need(intent.Full), o.Clone.Replicas)
+		d.Share, d.Replicas = everything, max(o.need(everything), o.Clone.Replicas)
 		if left := o.draining(); left > 0 {
 			d.After = left
 			return d
 		}
-		if o.Clone.Ready < o.need(intent.Full) {
-			d.Reason, d.Message = ReasonStarting, o.pods(intent.Full)
+		if o.Clone.Ready < o.need(everything) {
+			d.Reason, d.Message = ReasonStarting, o.pods(everything)
 			return d
 		}
 		d.Reason, d.Message = ReasonLeaving, "the pods of the original version are leaving"
@@ -78,7 +79,7 @@ func finishing(o Observation) Decision {
 	}
 	if o.Origin.Endpoints > 0 {
 		d := wait(Finishing, 0, ReasonLeaving, "the pods of the original version are leaving", KeepRules, SetRoutes, AppendSubsets)
-		d.Weight = intent.Full
+		d.Share = everything
 		return d
 	}
 	if d, waiting := o.dismantle(Finishing, AppendSubsets, MoveRoutes); waiting {
@@ -128,7 +129,7 @@ func (o Observation) dismantle(phase Phase, strip ...Do) (d Decision, waiting bo
 func (o Observation) holdFast(phase Phase, after time.Duration) Decision {
 	d := wait(phase, after, ReasonPropagating, "every proxy must know that the pods are gone before the routes are taken away", KeepRules)
 	if phase == Finishing {
-		d.Do, d.Weight = append(d.Do, SetRoutes, AppendSubsets), intent.Full
+		d.Do, d.Share = append(d.Do, SetRoutes, AppendSubsets), everything
 	} else {
 		d.Do = append(d.Do, KeepRoutes)
 	}

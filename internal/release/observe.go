@@ -13,7 +13,8 @@ type Observation struct {
 	Status *Status
 	Asked  Asked
 	Routes Routes
-	Rules  bool // a DestinationRule of ours stands
+	Rules  bool   // a DestinationRule of ours stands
+	Strict string // why Envoy can't fail over by itself, as the rules should be now; empty when it can
 	Clone  Side
 	Origin Side
 
@@ -27,11 +28,14 @@ type Asked struct {
 	// Managed is who would bring the original back if it were deleted, or undo
 	// a route that is moved at the end; empty when nobody would.
 	Managed string
+	// Source is who manages the original, where the release finishes in place: it
+	// is not written, and the new template has to come from there.
+	Source string
 }
 
 // Asked is the share that the policy asks for, traffic and end counted in.
-func (p Policy) Asked() intent.Weight {
-	return intent.Intent{Weight: p.Weight, Traffic: p.Traffic, End: p.End}.Asked()
+func (p Policy) Asked(form intent.Form) intent.Share {
+	return intent.Intent{Form: form, Weight: p.Weight, Match: p.Match, Mirror: p.Mirror, Traffic: p.Traffic, End: p.End}.Asked()
 }
 
 // Routes is what the VirtualServices say together.
@@ -42,7 +46,16 @@ type Routes struct {
 	ToMove   int  // the user's routes that name the original's version
 	ToAppend int  // the user's rules that lack a subset for those routes to name
 	Min, Max intent.Weight
+	Content  int           // routes of ours by request content
+	Mirror   intent.Weight // the largest share of the original's requests that is copied
+	// Within: what is asked takes nothing from the original that it has now.
+	Within bool
+	// Delivered: every route is what is asked.
+	Delivered bool
 }
+
+// Serves says whether the grayscale version gets any request, or a copy of one.
+func (r Routes) Serves() bool { return r.Max > 0 || r.Content > 0 || r.Mirror > 0 }
 
 // Side is one of the two versions.
 type Side struct {
@@ -54,6 +67,10 @@ type Side struct {
 	Endpoints  int32 // endpoints in any state
 	ReadySince time.Time
 	Trouble    string // of a pod: "ImagePullBackOff: …"
+	// Of the original, where the release finishes in place:
+	Updated   bool  // its template is the grayscale version's
+	Renewed   int32 // its pods of the grayscale version that take requests
+	RolledOut bool  // all its pods are of the grayscale version, and ready
 }
 
 // Gone says whether nothing of the side takes requests or will again.
@@ -61,19 +78,35 @@ func (s Side) Gone() bool { return !s.Exists && s.Endpoints == 0 }
 
 // Replicas is the count that the grayscale version needs for a share of the
 // traffic: fixed where it is not 0, else that share of peak, rounded up, at
-// least 1.
-func Replicas(share intent.Weight, fixed, peak int32) int32 {
+// least 1. Blue-green needs all of it from the start, for any moment can be the
+// one at which everything goes there.
+func Replicas(share intent.Share, form intent.Form, fixed, peak int32) int32 {
 	if fixed > 0 {
 		return fixed
 	}
-	n := (int64(peak)*int64(share) + int64(intent.Full) - 1) / int64(intent.Full)
+	part := max(share.Weight, share.Mirror)
+	if form == intent.BlueGreen {
+		part = intent.Full
+	}
+	n := (int64(peak)*int64(part) + int64(intent.Full) - 1) / int64(intent.Full)
 	return max(1, int32(n))
 }
 
 func (o Observation) peak() int32 { return max(o.Status.Peak, o.Origin.Replicas, 1) }
 
-func (o Observation) need(share intent.Weight) int32 {
-	return Replicas(share, o.Asked.Policy.Replicas, o.peak())
+func (o Observation) need(share intent.Share) int32 {
+	return Replicas(share, o.Status.Form, o.Asked.Policy.Replicas, o.peak())
+}
+
+// everything is the share of a version that has taken over.
+var everything = intent.Share{Weight: intent.Full}
+
+// asked is the share that is asked for.
+func (o Observation) asked() intent.Share { return o.Asked.Policy.Asked(o.Status.Form) }
+
+// live is the most that any route gives the grayscale version.
+func (o Observation) live() intent.Share {
+	return intent.Share{Weight: o.Routes.Max, Mirror: o.Routes.Mirror}
 }
 
 // undersized says whether the verb that was asked for must wait, for the

@@ -62,13 +62,13 @@ func anyObservation(t *rapid.T) release.Observation {
 func TestDecideProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObservation(t)
-		d := release.Decide(o)
+		d := decide(o)
 		told := tell(d)
 		originalStays := o.Origin.Exists && !o.Origin.Leaving
-		if does(d, release.SetRoutes) && d.Weight > o.Routes.Max && o.Clone.Ready == 0 && originalStays {
+		if does(d, release.SetRoutes) && d.Share.Weight > o.Routes.Max && o.Clone.Ready == 0 && originalStays {
 			t.Fatalf("more traffic for a version without ready endpoints: %s", told)
 		}
-		if does(d, release.SetRoutes) && d.Weight > o.Asked.Policy.Asked() && originalStays {
+		if does(d, release.SetRoutes) && d.Share.Weight > o.Asked.Policy.Asked(o.Status.Form).Weight && originalStays {
 			t.Fatalf("more than is asked: %s", told)
 		}
 		if does(d, release.DeleteClone) && o.Routes.Max > 0 {
@@ -116,8 +116,8 @@ func carry(o *release.Observation, d release.Decision) (did bool) {
 		case release.KeepRoutes:
 			note(o.Routes.Unpinned, func() { o.Routes.Unpinned, o.Routes.Ours = false, 1 })
 		case release.SetRoutes:
-			note(o.Routes.Unpinned || o.Routes.Min != d.Weight || o.Routes.Max != d.Weight, func() {
-				o.Routes.Unpinned, o.Routes.Ours, o.Routes.Min, o.Routes.Max = false, 1, d.Weight, d.Weight
+			note(o.Routes.Unpinned || o.Routes.Min != d.Share.Weight || o.Routes.Max != d.Share.Weight, func() {
+				o.Routes.Unpinned, o.Routes.Ours, o.Routes.Min, o.Routes.Max = false, 1, d.Share.Weight, d.Share.Weight
 			})
 		case release.KeepClone:
 			note(!o.Clone.Exists || o.Clone.Replicas != d.Replicas, func() {
@@ -150,7 +150,7 @@ func TestCancelEnds(t *testing.T) {
 		}
 		var told []string
 		for range 40 {
-			d := release.Decide(o)
+			d := decide(o)
 			told = append(told, tell(d))
 			if d.Ends {
 				if d.Phase != release.Cancelled || o.Clone.Exists || o.Routes.Ours > 0 || o.Rules {

@@ -98,6 +98,9 @@ func (r *resolver) use(s Service) {
 }
 
 func (r *resolver) images() {
+	if r.spec.Intent.Image == "" && r.spec.Intent.Patch != "" {
+		return
+	}
 	images, faults := intent.Images(r.spec.Intent.Image, r.spec.Original.Images)
 	r.spec.Images = images
 	r.faults = append(r.faults, faults...)
@@ -167,6 +170,9 @@ func (r *resolver) grayscale() string {
 		if len(r.spec.Images) == 1 && tag != "" {
 			return tag
 		}
+	}
+	if len(r.spec.Images) == 0 && r.spec.Intent.Patch != "" {
+		r.fault(intent.Required, intent.KeyVersion, "", "is missing, and no image changes that it could be taken from", "write the grayscale version, a label value such as v2")
 	}
 	if len(r.spec.Images) > 0 {
 		why := "is missing, and several images change"
@@ -240,17 +246,24 @@ func CloneName(original, itsVersion, version string) string {
 	return base + "-" + intent.DNSLabel(version)
 }
 
+// finish chooses how the release ends when the grayscale version stays. A
+// selector can't be changed, so an original whose selector holds the version
+// label can't take another version.
+// https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#label-selector-updates
 func (r *resolver) finish() {
+	fixed := slices.ContainsFunc(r.spec.Versions.VersionLabels, func(key string) bool {
+		_, ok := r.spec.Original.Selector[key]
+		return ok
+	})
 	r.spec.Finish = r.spec.Intent.Finish
-	if r.spec.Finish != "" {
-		return
-	}
-	if _, ok := r.spec.Original.Selector[r.spec.Versions.Label]; ok || r.spec.Versions.Label == "" {
+	switch {
+	case r.spec.Finish == intent.InPlace && fixed:
+		r.fault(intent.Invalid, intent.KeyFinish, string(intent.InPlace),
+			fmt.Sprintf("can't be: the selector of Deployment %s holds a version label, and is immutable", r.spec.Original.Key()), "write replace")
+	case r.spec.Finish != "":
+	case fixed || r.spec.Versions.Label == "":
 		r.spec.Finish = intent.Replace
-		return
+	default:
+		r.spec.Finish = intent.InPlace
 	}
-	r.spec.Finish = intent.InPlace
-	r.fault(intent.Unsupported, intent.KeyFinish, "",
-		fmt.Sprintf("is missing, and the selector of Deployment %s lacks the version label, so that it would be in-place, which this version can't do", r.spec.Original.Key()),
-		"write replace")
 }

@@ -82,8 +82,7 @@ func TestResolve(t *testing.T) {
 			func(s release.Spec) bool { return s.Clone == "canary" }},
 		"a long name": {nil, long, []release.Service{reviews}, nil, "",
 			"Deployment shop/" + long.Name + " has a name of 64 characters, and a label of the clone must hold it; a release needs at most 63 (Unsupported)", nil},
-		"in-place by default": {nil, inPlace, []release.Service{reviews}, nil, "",
-			`grayscale.dev/finish is missing, and the selector of Deployment shop/reviews lacks the version label, so that it would be in-place, which this version can't do; write replace (Unsupported)`, nil},
+		"in-place by default": {nil, inPlace, []release.Service{reviews}, nil, "", "", func(s release.Spec) bool { return s.Finish == intent.InPlace }},
 		"in-place by default, replace written": {[]string{"finish=replace"}, inPlace, []release.Service{reviews}, nil, "", "",
 			func(s release.Spec) bool { return s.Finish == intent.Replace }},
 		"all at once": {[]string{"version=v1", "image=1.0"}, v1, nil, nil, "", strings.Join([]string{
@@ -132,7 +131,7 @@ func TestReplicas(t *testing.T) {
 		{0, 0, 4, 1}, {1, 0, 4, 1}, {2500, 0, 4, 1}, {2501, 0, 4, 2}, {5000, 0, 5, 3}, {10000, 0, 4, 4}, {10000, 0, 0, 1},
 		{10000, 2, 4, 2}, {0, 2, 4, 2}, {50, 0, 1000, 5}, {9999, 0, 2_000_000_000, 1_999_800_000},
 	} {
-		if got := release.Replicas(test.share, test.fixed, test.peak); got != test.want {
+		if got := release.Replicas(intent.Share{Weight: test.share}, intent.Canary, test.fixed, test.peak); got != test.want {
 			t.Errorf("Replicas(%s %%, fixed %d, peak %d) is %d, want %d", test.share, test.fixed, test.peak, got, test.want)
 		}
 	}

@@ -2,6 +2,9 @@ package release
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
@@ -21,20 +24,20 @@ func running(o Observation) Decision {
 
 // routes decides on the shares.
 func (o Observation) routes(d *Decision) {
-	asked := o.Asked.Policy.Asked()
+	asked := o.asked()
 	keep := func(after time.Duration, reason, message string) {
-		d.Do, d.After, d.Reason, d.Message = append(d.Do, KeepRoutes), after, reason, message
+		d.Do, d.Share, d.After, d.Reason, d.Message = append(d.Do, KeepRoutes), asked, after, reason, message
 	}
-	set := func(w intent.Weight) { d.Do, d.Weight = append(d.Do, SetRoutes), w }
+	set := func(s intent.Share) { d.Do, d.Share = append(d.Do, SetRoutes), s }
 	switch {
-	case !o.Clone.Exists && o.Routes.Max > 0 && o.Origin.Exists:
-		set(0) // it is made again below, and the policy returns when it is ready
-	case o.lost() && o.Status.Strict != "" && o.Routes.Max > 0 && o.Origin.Ready > 0:
-		set(0) // Envoy can't do it by itself
-	case asked > o.Routes.Min && o.undersized():
-		keep(0, ReasonUndersized, o.tooFew())
-	case asked <= o.Routes.Min:
+	case !o.Clone.Exists && o.Routes.Serves() && o.Origin.Exists:
+		set(intent.Share{}) // it is made again below, and the policy returns when it is ready
+	case o.lost() && o.Strict != "" && o.Routes.Serves() && o.Origin.Ready > 0:
+		set(intent.Share{}) // Envoy can't do it by itself
+	case o.Routes.Within:
 		set(asked)
+	case o.undersized():
+		keep(0, ReasonUndersized, o.tooFew())
 	case !o.Status.Steps.Done(Step(Ready)):
 		keep(0, "", "")
 	case o.Clone.Ready < o.need(asked):
@@ -49,17 +52,36 @@ func (o Observation) routes(d *Decision) {
 	}
 }
 
-func (o Observation) notFinishing(asked intent.Weight) (reason, message string) {
+func (o Observation) notFinishing(asked intent.Share) (reason, message string) {
 	switch {
-	case asked != intent.Full:
-		return ReasonWaitingForTraffic, fmt.Sprintf("a release finishes when the grayscale version has all traffic, and %s %% is asked: take over first", asked)
+	case !asked.All():
+		return ReasonWaitingForTraffic, fmt.Sprintf("a release finishes when the grayscale version has all traffic, and %s %% is asked: take over first", asked.Weight)
 	case o.undersized():
 		return ReasonUndersized, o.tooFew()
 	case o.Asked.Managed != "":
-		return ReasonManaged, fmt.Sprintf("finishing by replace deletes the original, which %s would not have (accept: managed is not supported by this version)", o.Asked.Managed)
+		return ReasonManaged, fmt.Sprintf("finishing deletes or moves what %s refers to or would bring back: let it go first, or accept it with accept: managed", o.Asked.Managed)
+	case o.holdsAll() && o.inPlace() && o.Asked.Source != "":
+		return ReasonWaitingForSource, fmt.Sprintf("%s manages the original, so the change has to be made there: %s", o.Asked.Source, o.change())
 	default:
 		return ReasonWaitingForTraffic, "the release finishes as soon as the grayscale version has all traffic"
 	}
+}
+
+// change says what the original's pod template needs to be the grayscale
+// version's.
+func (o Observation) change() string {
+	g := o.Status.Grayscale
+	parts := []string{fmt.Sprintf("in the pod template of Deployment %s set", o.Status.Original.Name)}
+	for _, key := range slices.Sorted(maps.Keys(o.Status.Original.Labels)) {
+		parts = append(parts, fmt.Sprintf("label %s: %s,", key, g.Version))
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.Images)) {
+		parts = append(parts, fmt.Sprintf("image of %s: %s,", name, g.Images[name]))
+	}
+	if g.Patch != "" {
+		parts = append(parts, "and what the annotation "+intent.KeyPatch+" patches,")
+	}
+	return strings.TrimSuffix(strings.Join(parts, " "), ",")
 }
 
 func (o Observation) tooFew() string {
@@ -67,7 +89,7 @@ func (o Observation) tooFew() string {
 }
 
 // pods says how far the grayscale version is from what a share needs.
-func (o Observation) pods(share intent.Weight) string {
+func (o Observation) pods(share intent.Share) string {
 	s := fmt.Sprintf("%d of %d pods of the grayscale version are ready", o.Clone.Ready, o.need(share))
 	if o.Clone.Trouble != "" {
 		s += " (" + o.Clone.Trouble + ")"
@@ -81,7 +103,7 @@ func (o Observation) lost() bool { return o.Clone.Ready == 0 }
 // holding is how long a version that was lost must still stay ready.
 func (o Observation) holding() time.Duration {
 	c := o.Status.Condition(Degraded)
-	if c == nil || c.Reason != ReasonNoEndpoints || o.Routes.Max > 0 {
+	if c == nil || c.Reason != ReasonNoEndpoints || o.Routes.Serves() {
 		return 0
 	}
 	return o.left(o.Clone.ReadySince, o.Hold)
@@ -108,9 +130,9 @@ func (o Observation) clone(d *Decision) {
 		return // nothing to clone
 	}
 	d.Do = append(d.Do, KeepClone)
-	d.Replicas = max(o.need(o.Asked.Policy.Asked()), o.need(o.Routes.Max))
+	d.Replicas = max(o.need(o.asked()), o.need(o.live()))
 	if d.Message == "" && o.Clone.Ready < d.Replicas && !o.Status.Steps.Done(Step(Ready)) {
-		d.Reason, d.Message = ReasonStarting, o.pods(o.Asked.Policy.Asked())
+		d.Reason, d.Message = ReasonStarting, o.pods(o.asked())
 	}
 }
 
@@ -120,13 +142,13 @@ func (o Observation) phase() Phase {
 	switch {
 	case !steps.Done(StepPinned) && (o.Routes.Unpinned || !o.Clone.Exists):
 		return o.pending()
-	case !steps.Done(Step(Ready)) && o.Clone.Ready < o.need(o.Asked.Policy.Asked()):
+	case !steps.Done(Step(Ready)) && o.Clone.Ready < o.need(o.asked()):
 		return Starting
 	case !steps.Done(Step(Ready)):
 		return Ready
 	case o.holdsAll():
 		return TakenOver
-	case o.Routes.Max > 0:
+	case o.Routes.Serves():
 		return Routing
 	default:
 		return Ready

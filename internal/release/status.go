@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 )
 
 // Schema is the version of the status' JSON that this code writes.
@@ -60,11 +61,16 @@ type Version struct {
 	// Labels are the version labels of the original's pods: they must be known
 	// when the original is gone.
 	Labels map[string]string `json:"labels,omitempty"`
+	// Patch is the strategic merge patch of the pod template that makes the
+	// grayscale version, beside the images; as it was written.
+	Patch string `json:"patch,omitempty"`
 }
 
 // Policy is what was asked.
 type Policy struct {
 	Weight   intent.Weight  `json:"weight"`
+	Match    []content.Rule `json:"match,omitempty"`
+	Mirror   intent.Weight  `json:"mirror,omitempty"`
 	Traffic  intent.Traffic `json:"traffic"`
 	End      intent.End     `json:"end,omitempty"`
 	Replicas int32          `json:"replicas,omitempty"` // 0: auto
@@ -72,9 +78,12 @@ type Policy struct {
 
 // Live is what the VirtualServices say.
 type Live struct {
-	Weight intent.Weight `json:"weight"` // the least share that a route gives the grayscale version
-	Most   intent.Weight `json:"most"`   // the largest
-	Routes int           `json:"routes"` // routes of ours
+	Weight  intent.Weight  `json:"weight"`            // the least share that a route gives the grayscale version
+	Most    intent.Weight  `json:"most"`              // the largest
+	Routes  int            `json:"routes"`            // routes of ours
+	Content int            `json:"content,omitempty"` // those of them by request content
+	Match   []content.Rule `json:"match,omitempty"`   // the rules that they say
+	Mirror  intent.Weight  `json:"mirror,omitempty"`  // the share of the original's requests that is copied
 }
 
 // Steps are the times at which something was first seen done.
@@ -88,6 +97,7 @@ const (
 	StepPinned   Step = "Pinned"   // every route that needs it is pinned to the original
 	StepDrain    Step = "Drain"    // the loser has no more traffic, and drains
 	StepGone     Step = "Gone"     // no EndpointSlice holds a pod of the loser
+	StepYield    Step = "Yield"    // the original's new pods are preferred to the clone's
 	StepStripped Step = "Stripped" // no route of ours is left
 )
 
@@ -100,7 +110,7 @@ func (s Steps) Done(step Step) bool { _, ok := s[step]; return ok }
 // Leave forgets the steps that mean nothing in the next phase: those of an end
 // that was taken back and, where the release begins anew, those of its start.
 func (s *Status) Leave(next Phase) {
-	for _, step := range []Step{StepDrain, StepGone, StepStripped} {
+	for _, step := range []Step{StepDrain, StepYield, StepGone, StepStripped} {
 		delete(s.Steps, step)
 	}
 	if next == Pending {
@@ -108,6 +118,9 @@ func (s *Status) Leave(next Phase) {
 		delete(s.Steps, Step(Ready))
 	}
 }
+
+// Asked is the share that was asked for, form, traffic and end counted in.
+func (s *Status) Asked() intent.Share { return s.Policy.Asked(s.Form) }
 
 // ParseStatus reads the annotation. The error names what is wrong with it.
 func ParseStatus(value string) (*Status, error) {

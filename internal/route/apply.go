@@ -29,8 +29,12 @@ func Apply(vs *unstructured.Unstructured, splits []Split) (*unstructured.Unstruc
 		inserted = inserted || len(ours) > 0
 		routes = append(append(routes, ours...), route)
 	}
-	if inserted {
-		spec(out)["http"] = routes
+	if !inserted {
+		return out, nil
+	}
+	spec(out)["http"] = routes
+	if err := note(out, splits); err != nil {
+		return nil, fmt.Errorf("VirtualService %s/%s: %w", namespace, name, err)
 	}
 	return out, nil
 }

@@ -1,55 +1,114 @@
 package route
 
 import (
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"maps"
+	"slices"
+
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 )
 
 // copies gives the routes to insert before one route of the user's, in order;
-// none when no split touches it.
+// none when no split touches it. First come those by content, for the first
+// match wins; of two releases with rules in one route, a request can be in a
+// rule of both, so every pair of rules has a copy of its own before the single
+// ones.
 func copies(route any, namespace string, splits map[types.NamespacedName]Split) ([]any, error) {
-	weighted, err := weightedCopy(route, namespace, splits)
-	if err != nil || weighted == nil {
-		return nil, err
+	from := destinations(route, namespace)
+	if len(from) == 0 {
+		return nil, nil
 	}
-	return []any{weighted}, nil
+	var out []any
+	for _, choice := range choices(from, splits) {
+		copy, err := copyOf(route, from, namespace, splits, choice)
+		if err != nil {
+			return nil, err
+		}
+		if copy != nil {
+			out = append(out, copy)
+		}
+	}
+	return out, nil
 }
 
-// weightedCopy is the copy that splits the route's traffic by weight: all
-// releases that touch the route are in the one copy, because of two copies only
-// the first would ever match.
-func weightedCopy(route any, namespace string, splits map[types.NamespacedName]Split) (map[string]any, error) {
-	from := destinations(route, namespace)
-	var to []part
-	needed := false
-	for _, d := range from {
-		// Among several, Istio gives a destination of weight 0 nothing; a lone
-		// one gets everything, whatever its weight.
-		if len(from) > 1 && d.weight == 0 {
-			to = append(to, part{from: d})
+// choice says by which rule the requests of a copy go, for each Service that is
+// in one; empty for the copy by weight.
+type choice map[types.NamespacedName]content.Rule
+
+// choices gives the choices of a route, that by weight last.
+func choices(from []destination, splits map[types.NamespacedName]Split) []choice {
+	out := []choice{{}}
+	for _, service := range slices.Backward(servicesOf(from)) {
+		split, ok := splits[service]
+		if !ok || split.Weight >= intent.Full || !slices.ContainsFunc(from, func(d destination) bool {
+			return d.service == service && d.inside && (d.weight > 0 || len(from) == 1) && split.Subsets[d.subset].Version != ""
+		}) {
 			continue
 		}
-		parts := []part{{from: d}}
-		if split, ok := splits[d.service]; ok && d.inside {
-			parts = divide(d, split)
+		var more []choice
+		for _, rule := range split.Match {
+			for _, rest := range out {
+				with := maps.Clone(rest)
+				with[service] = rule
+				more = append(more, with)
+			}
 		}
-		needed = needed || parts[0].subset != ""
-		to = append(to, parts...)
+		out = append(more, out...)
 	}
-	if !needed {
+	return out
+}
+
+// servicesOf gives the Services of destinations, in order and each once.
+func servicesOf(from []destination) []types.NamespacedName {
+	found := map[types.NamespacedName]bool{}
+	for _, d := range from {
+		if d.inside {
+			found[d.service] = true
+		}
+	}
+	return ordered(found)
+}
+
+// copyOf is one copy of the user's route; nil where none is needed.
+func copyOf(route any, from []destination, namespace string, splits map[types.NamespacedName]Split, by choice) (map[string]any, error) {
+	parts := partsOf(from, splits, by)
+	fields, _ := route.(map[string]any)
+	mirrors, mirrored := mirrorsOf(fields, from, namespace, splits, by)
+	if !mirrored && !slices.ContainsFunc(parts, func(p part) bool { return p.subset != "" }) {
 		return nil, nil
 	}
 	out := copied(route).(map[string]any)
+	if len(by) > 0 {
+		match, readable, err := compose(fields["match"], rulesOf(by))
+		if err != nil || !readable {
+			return nil, err
+		}
+		out["match"] = match
+	}
+	if mirrored {
+		setMirrors(out, mirrors)
+	}
 	if len(from) == 1 {
-		out["route"] = weighLone(to)
+		out["route"] = weighLone(parts)
 		return out, nil
 	}
-	entries, err := weigh(to)
+	entries, err := weigh(parts)
 	if err != nil {
 		return nil, err
 	}
 	out["route"] = entries
 	return out, nil
+}
+
+// rulesOf gives a choice's rules in the order of their Services.
+func rulesOf(by choice) []content.Rule {
+	var out []content.Rule
+	for _, service := range slices.SortedFunc(maps.Keys(by), compareServices) {
+		out = append(out, by[service])
+	}
+	return out
 }
 
 // part is what becomes of a destination, or of a share of it.
@@ -59,13 +118,33 @@ type part struct {
 	share  intent.Weight // of the destination's traffic; 0: all of it
 }
 
+// partsOf says what becomes of all destinations: all releases that touch the
+// route are in each copy, because of two only the first would ever match.
+func partsOf(from []destination, splits map[types.NamespacedName]Split, by choice) []part {
+	var out []part
+	for _, d := range from {
+		split, ok := splits[d.service]
+		// Among several, Istio gives a destination of weight 0 nothing; a lone
+		// one gets everything, whatever its weight.
+		if !ok || !d.inside || len(from) > 1 && d.weight == 0 {
+			out = append(out, part{from: d})
+			continue
+		}
+		if _, all := by[d.service]; all {
+			split.Weight, split.Mirror = intent.Full, 0
+		}
+		out = append(out, divide(d, split)...)
+	}
+	return out
+}
+
 // divide says what becomes of one destination of the split's Service.
 func divide(d destination, split Split) []part {
 	target := split.Subsets[d.subset]
 	switch {
 	case split.Weight < intent.Full && target.Original == "",
 		split.Weight > 0 && target.Version == "",
-		split.Weight <= 0 && target.Pinned:
+		split.Weight <= 0 && target.Pinned && split.Mirror <= 0:
 		return []part{{from: d}}
 	case split.Weight <= 0:
 		return []part{{from: d, subset: target.Original}}

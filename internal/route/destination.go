@@ -1,6 +1,7 @@
 package route
 
 import (
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -73,12 +74,8 @@ func isOurs(route any) bool {
 	if !ok {
 		return false
 	}
-	for _, item := range list(fields, "route") {
-		entry, _ := item.(map[string]any)
-		subset, _ := text(object(entry, "destination"), "subset")
-		if strings.HasPrefix(subset, Reserved) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(append(destinationsIn(list(fields, "route")), mirrorDestinations(route)...), func(to map[string]any) bool {
+		subset, _ := text(to, "subset")
+		return strings.HasPrefix(subset, Reserved)
+	})
 }

@@ -92,7 +92,10 @@ func TestOwn(t *testing.T) {
 			map[string]any{"destination": to("reviews.shop.svc.cluster.local", SubsetVersion), "weight": int64(1050)},
 		},
 	} {
-		vs := Own(Split{Service: service("shop/reviews"), Weight: weight})
+		vs, err := Own(Split{Service: service("shop/reviews"), Weight: weight})
+		if err != nil {
+			t.Fatal(err)
+		}
 		strict(t, vs, &networking.VirtualService{})
 		if got := list(httpRoutes(vs)[0].(map[string]any), "route"); !reflect.DeepEqual(got, want) {
 			t.Errorf("at %s: %v, want %v", weight, got, want)

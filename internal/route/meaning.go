@@ -35,7 +35,7 @@ func usedSubsets(in RulesInput) map[string]string {
 			continue
 		}
 		for i, route := range httpRoutes(vs) {
-			for _, d := range destinations(route, namespace) {
+			for _, d := range append(destinations(route, namespace), mirrorsIn(route, namespace)...) {
 				if !d.inside || d.service != in.Service || strings.HasPrefix(d.subset, Reserved) {
 					continue
 				}

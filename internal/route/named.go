@@ -7,14 +7,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// SubsetsOf gives the subsets of the Service that destinations of a
-// VirtualService's HTTP routes name, ours and the user's, sorted and each once;
+// SubsetsOf gives the subsets of the Service that destinations and
+// mirrors of a VirtualService's HTTP routes name, ours and the user's, sorted and each once;
 // "" stands for a destination without one.
 func SubsetsOf(vs *unstructured.Unstructured, service types.NamespacedName) []string {
 	namespace, _ := metadata(vs)
 	var out []string
 	for _, route := range httpRoutes(vs) {
-		for _, d := range destinations(route, namespace) {
+		for _, d := range append(destinations(route, namespace), mirrorsIn(route, namespace)...) {
 			if d.inside && d.service == service {
 				out = append(out, d.subset)
 			}

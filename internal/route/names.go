@@ -19,6 +19,9 @@ const (
 	SubsetOriginal = Reserved + "original"
 	// SubsetVersion is that of the grayscale version, likewise.
 	SubsetVersion = Reserved + "version"
+	// SubsetMirror is the grayscale version's alone, likewise: a copied request
+	// must never be served by the original a second time.
+	SubsetMirror = Reserved + "mirror"
 
 	hashLength = 8
 )
@@ -26,6 +29,7 @@ const (
 // isOriginal and isVersion tell our subsets apart.
 func isOriginal(subset string) bool { return isOrHashed(subset, SubsetOriginal) }
 func isVersion(subset string) bool  { return isOrHashed(subset, SubsetVersion) }
+func isMirror(subset string) bool   { return isOrHashed(subset, SubsetMirror) }
 
 // isOrHashed says whether a name is the base or the base with a hash behind.
 func isOrHashed(name, base string) bool {

@@ -130,6 +130,26 @@ func integer(value any) (n int64, ok bool) {
 	return n, n >= 0 && n <= math.MaxInt32
 }
 
+// float reads any number, 0 where there is none.
+func float(value any) float64 {
+	switch v := value.(type) {
+	case int64:
+		return float64(v)
+	case int:
+		return float64(v)
+	case int32:
+		return float64(v)
+	case float64:
+		return v
+	case json.Number:
+		f, err := v.Float64()
+		if err == nil {
+			return f
+		}
+	}
+	return 0
+}
+
 // metadata gives name and namespace without trusting that they are strings.
 func metadata(u *unstructured.Unstructured) (namespace, name string) {
 	if u == nil {

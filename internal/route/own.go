@@ -1,6 +1,11 @@
 package route
 
-import "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+)
 
 const (
 	apiVersion          = "networking.istio.io/v1"
@@ -12,25 +17,26 @@ const (
 // mesh. It is ours as a whole: it does what istiod does by itself for a host
 // without a VirtualService, to the split's subsets. Without a port, a destination
 // means the port that was called.
-func Own(split Split) *unstructured.Unstructured {
+func Own(split Split) (*unstructured.Unstructured, error) {
 	target, ok := split.Subsets[""]
 	if !ok {
-		target = Target{Original: SubsetOriginal, Version: SubsetVersion}
+		target = Target{Original: SubsetOriginal, Version: SubsetVersion, Mirror: SubsetMirror}
 	}
 	target.Pinned = false
 	split.Subsets = Subsets{"": target}
-	user := destination{
-		entry:   map[string]any{"destination": map[string]any{"host": Host(split.Service)}},
-		service: split.Service,
-		inside:  true,
+	route := map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": Host(split.Service)}}}}
+	routes, err := copies(route, split.Service.Namespace, map[types.NamespacedName]Split{split.Service: split})
+	if err != nil {
+		return nil, fmt.Errorf("Service %s: %w", split.Service, err)
 	}
-	return &unstructured.Unstructured{Object: map[string]any{
+	out := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": apiVersion,
 		"kind":       kindVirtualService,
 		"metadata":   ourMetadata(split.Service, split.Service.Namespace, ourName(split.Service)),
 		"spec": map[string]any{
 			"hosts": []any{Host(split.Service)},
-			"http":  []any{map[string]any{"route": weighLone(divide(user, split))}},
+			"http":  routes,
 		},
 	}}
+	return out, note(out, []Split{split})
 }

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,7 +27,7 @@ func effective(top, own map[string]any, field string) map[string]any {
 // goes to the others when it has none. Envoy keeps priorities only with an
 // outlier detection, so one that ejects nobody stands where the user has none.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#LocalityLoadBalancerSetting-failover_priority
-func versionPolicy(v release.Versions, top, own map[string]any) map[string]any {
+func versionPolicy(v release.Versions, prefer map[string]string, top, own map[string]any) map[string]any {
 	out := map[string]any{}
 	if own != nil {
 		out = copied(own).(map[string]any)
@@ -35,7 +36,7 @@ func versionPolicy(v release.Versions, top, own map[string]any) map[string]any {
 	if users := effective(top, own, "loadBalancer"); users != nil {
 		balancer = copied(users).(map[string]any)
 	}
-	balancer["localityLbSetting"] = failover(v, object(balancer, "localityLbSetting"))
+	balancer["localityLbSetting"] = failover(v, prefer, object(balancer, "localityLbSetting"))
 	detection := map[string]any{"consecutive5xxErrors": int64(0), "consecutiveGatewayErrors": int64(0)}
 	if users := effective(top, own, "outlierDetection"); users != nil {
 		detection = copied(users).(map[string]any)
@@ -45,16 +46,20 @@ func versionPolicy(v release.Versions, top, own map[string]any) map[string]any {
 	// neither of their own: strictWhy excludes that.
 	for _, item := range list(out, "portLevelSettings") {
 		if port, ok := item.(map[string]any); ok {
-			port["loadBalancer"] = map[string]any{"localityLbSetting": failover(v, nil)}
+			port["loadBalancer"] = map[string]any{"localityLbSetting": failover(v, prefer, nil)}
 			port["outlierDetection"] = map[string]any{"consecutive5xxErrors": int64(0), "consecutiveGatewayErrors": int64(0)}
 		}
 	}
 	return out
 }
 
-// failover puts the version label before the user's own failover priorities.
-func failover(v release.Versions, users map[string]any) map[string]any {
+// failover puts the version label, and what is preferred among its pods, before
+// the user's own failover priorities.
+func failover(v release.Versions, prefer map[string]string, users map[string]any) map[string]any {
 	priority := []any{v.Label + "=" + v.Grayscale}
+	for _, key := range slices.Sorted(maps.Keys(prefer)) {
+		priority = append(priority, key+"="+prefer[key])
+	}
 	if enabled, _ := users["enabled"].(bool); users["enabled"] != nil && !enabled {
 		// What the user has switched off must not come on with ours.
 		return map[string]any{"enabled": true, "failoverPriority": priority}

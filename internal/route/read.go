@@ -1,11 +1,14 @@
 package route
 
 import (
+	"math"
 	"slices"
 
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 )
 
 // Live is what the routes of ours in one VirtualService do with a Service's
@@ -17,42 +20,94 @@ type Live struct {
 	Weight intent.Weight
 	// Min and Max differ when not all routes give the same share.
 	Min, Max intent.Weight
+	// Content is the number of our routes by request content, and Match are the
+	// rules that they say.
+	Content int
+	Match   []content.Rule
+	// Mirror is the share of the original's requests that is copied, the largest
+	// of all routes.
+	Mirror intent.Weight
 	// Routes is the number of our routes that hold the Service.
 	Routes int
 }
 
-// Read gives, for each Service in our routes, what share of its traffic the
-// routes give the grayscale version, ordered by namespace and name. A Service
-// whose routes need no copy (its own subsets pin it, weight 0) is not there.
+// Share is what the VirtualService gives the grayscale version at least.
+func (l Live) Share() intent.Share {
+	return intent.Share{Weight: l.Weight, Match: l.Match, Mirror: l.Mirror}
+}
+
+// Serves says whether the grayscale version gets any request, or a copy of one.
+func (l Live) Serves() bool { return l.Max > 0 || l.Content > 0 || l.Mirror > 0 }
+
+// Read gives, for each Service in our routes, what the routes give the grayscale
+// version, ordered by namespace and name. A Service whose routes need no copy
+// (its own subsets pin it, weight 0) is not there.
 func Read(vs *unstructured.Unstructured) []Live {
 	namespace, _ := metadata(vs)
-	found := map[types.NamespacedName]Live{}
-	for _, route := range httpRoutes(vs) {
-		if !isOurs(route) {
-			continue
-		}
-		for service, share := range shares(destinations(route, namespace)) {
-			live, again := found[service]
-			if !again {
-				live = Live{Service: service, Min: share, Max: share}
-			}
-			live.Min, live.Max = min(live.Min, share), max(live.Max, share)
-			live.Weight = live.Min
-			live.Routes++
-			found[service] = live
-		}
+	found := lives{}
+	for _, g := range groups(vs) {
+		found.add(g, namespace)
 	}
+	rules := noted(vs)
 	out := make([]Live, 0, len(found))
 	for _, live := range found {
-		out = append(out, live)
+		live.Weight = live.Min
+		if live.Content > 0 {
+			live.Match = rules[live.Service]
+		}
+		out = append(out, *live)
 	}
 	slices.SortFunc(out, func(a, b Live) int { return compareServices(a.Service, b.Service) })
 	return out
 }
 
+type lives map[types.NamespacedName]*Live
+
+// of gives the Service's, where a route of ours gives it that share.
+func (l lives) of(service types.NamespacedName, share intent.Weight) *Live {
+	live, again := l[service]
+	if !again {
+		live = &Live{Service: service, Min: share, Max: share}
+		l[service] = live
+	}
+	live.Min, live.Max = min(live.Min, share), max(live.Max, share)
+	return live
+}
+
+func (l lives) add(g group, namespace string) {
+	rest := shares(g.rest(), namespace)
+	if g.weight != nil {
+		for service, share := range rest {
+			live := l.of(service, share)
+			live.Routes++
+			live.Mirror = max(live.Mirror, mirrored(g.weight, service, namespace))
+		}
+	}
+	for _, copy := range g.content {
+		for service, share := range shares(copy, namespace) {
+			live := l.of(service, rest[service])
+			live.Routes++
+			if share == intent.Full && rest[service] < intent.Full {
+				live.Content++
+			}
+		}
+	}
+}
+
 // shares gives, for each Service with a destination of ours in a route, the
-// grayscale version's share, rounded to a hundredth of a percent.
-func shares(in []destination) map[types.NamespacedName]intent.Weight {
+// grayscale version's share, rounded to a hundredth of a percent. A Service
+// that the route only mirrors to counts by its mirrors.
+func shares(route any, namespace string) map[types.NamespacedName]intent.Weight {
+	out := sharesOf(destinations(route, namespace))
+	for service, share := range sharesOf(mirrorsIn(route, namespace)) {
+		if _, known := out[service]; !known {
+			out[service] = share
+		}
+	}
+	return out
+}
+
+func sharesOf(in []destination) map[types.NamespacedName]intent.Weight {
 	type sum struct{ version, all int64 }
 	sums := map[types.NamespacedName]sum{}
 	for _, d := range in {
@@ -76,4 +131,46 @@ func shares(in []destination) map[types.NamespacedName]intent.Weight {
 		}
 	}
 	return out
+}
+
+// mirrorsIn gives a route's mirrors as destinations of equal weight.
+func mirrorsIn(route any, namespace string) []destination {
+	var out []destination
+	for _, to := range mirrorDestinations(route) {
+		d := destination{entry: map[string]any{"destination": to}, weight: 1}
+		host, _ := text(to, "host")
+		d.subset, _ = text(to, "subset")
+		d.service, d.inside = ServiceOf(host, namespace)
+		out = append(out, d)
+	}
+	return out
+}
+
+// mirrored is the share of the original's requests that a copy mirrors to the
+// grayscale version, rounded to a hundredth of a percent.
+func mirrored(route any, service types.NamespacedName, namespace string) intent.Weight {
+	fields, _ := route.(map[string]any)
+	var part, all int64
+	from := destinations(route, namespace)
+	for _, d := range from {
+		if len(from) == 1 {
+			d.weight = 1
+		}
+		all += d.weight
+		if d.inside && d.service == service && isOriginal(d.subset) {
+			part += d.weight
+		}
+	}
+	for _, item := range list(fields, "mirrors") {
+		entry, _ := item.(map[string]any)
+		to := object(entry, "destination")
+		host, _ := text(to, "host")
+		subset, _ := text(to, "subset")
+		if named, inside := ServiceOf(host, namespace); !inside || named != service || !isMirror(subset) || part == 0 {
+			continue
+		}
+		percent := float(object(entry, "percentage")["value"])
+		return intent.Weight(min(float64(intent.Full), math.Round(percent*100*float64(all)/float64(part))))
+	}
+	return 0
 }

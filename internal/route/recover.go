@@ -9,29 +9,28 @@ import (
 )
 
 // Recover gives the splits that the routes of ours in a VirtualService hold, read
-// from each copy and the user's route behind it. Apply(new, Recover(old)) puts
-// the policy that old held into new, without anything but the two objects: what
-// the webhook does when someone writes over our routes.
+// from each copy and the user's route behind it, and from the note of rules
+// beside them. Apply(new, Recover(old)) puts the policy that old held into new,
+// without anything but the two objects: what the webhook does when someone
+// writes over our routes.
 //
-// Only the names that the weight needs are filled in, and only the user's
+// Only the names that the policy needs are filled in, and only the user's
 // subsets that our routes stand for. Where routes differ, the lowest weight
 // counts: a doubtful request belongs to the original.
 func Recover(vs *unstructured.Unstructured) []Split {
 	namespace, _ := metadata(vs)
 	found := map[types.NamespacedName]Split{}
 	for _, live := range Read(vs) {
-		found[live.Service] = Split{Service: live.Service, Weight: live.Weight, Subsets: Subsets{}}
+		found[live.Service] = Split{Service: live.Service, Weight: live.Weight, Match: live.Match, Mirror: live.Mirror, Subsets: Subsets{}}
 	}
-	var waiting []any
-	for _, route := range httpRoutes(vs) {
-		if isOurs(route) {
-			waiting = append(waiting, route)
+	for _, g := range groups(vs) {
+		if g.user == nil {
 			continue
 		}
-		for _, ours := range waiting {
-			pair(destinations(ours, namespace), destinations(route, namespace), found)
+		for _, ours := range g.copies() {
+			pair(destinations(ours, namespace), destinations(g.user, namespace), found)
+			pairMirrors(ours, g.user, namespace, found)
 		}
-		waiting = nil
 	}
 	out := make([]Split, 0, len(found))
 	for _, split := range found {
@@ -64,14 +63,70 @@ func pair(ours, users []destination, found map[types.NamespacedName]Split) {
 		switch {
 		case isVersion(next.subset):
 			target.Version = next.subset
-		case isOriginal(next.subset) && (split.Weight <= 0 || split.Weight >= intent.Full):
-			target.Original = next.subset
-		case isOriginal(next.subset) && len(ours) > 0 && isVersion(ours[0].subset):
+		case isOriginal(next.subset) && len(ours) > 0 && ours[0].service == user.service && isVersion(ours[0].subset) && split.Weight > 0 && split.Weight < intent.Full:
 			target.Original, target.Version = next.subset, ours[0].subset
 			ours = ours[1:]
+		case isOriginal(next.subset) && (split.Weight <= 0 || split.Weight >= intent.Full):
+			target.Original = next.subset
 		default:
 			return
 		}
 		split.Subsets[user.subset] = target
 	}
+}
+
+// pairMirrors does that for mirrors: the user's own that we moved, and ours,
+// which follow them.
+func pairMirrors(ours, user any, namespace string, found map[types.NamespacedName]Split) {
+	fields, _ := user.(map[string]any)
+	users, readable := usersMirrors(fields)
+	copy, _ := ours.(map[string]any)
+	mirrors := list(copy, "mirrors")
+	if !readable || len(mirrors) < len(users) {
+		return
+	}
+	for i, item := range mirrors {
+		host, subset := mirrorTo(item)
+		service, inside := ServiceOf(host, namespace)
+		split, running := found[service]
+		if !inside || !running {
+			continue
+		}
+		if isMirror(subset) && i >= len(users) {
+			split.mirrorTo(subset)
+			continue
+		}
+		if i >= len(users) {
+			continue
+		}
+		_, was := mirrorTo(users[i])
+		target := split.Subsets[was]
+		switch {
+		case was == subset:
+			continue
+		case isOriginal(subset):
+			target.Original = subset
+		case isVersion(subset):
+			target.Version = subset
+		}
+		split.Subsets[was] = target
+	}
+}
+
+// mirrorTo fills in the mirror's subset for all subsets of the original.
+func (s Split) mirrorTo(subset string) {
+	for name, target := range s.Subsets {
+		if target.Original != "" && target.Mirror == "" {
+			target.Mirror = subset
+			s.Subsets[name] = target
+		}
+	}
+}
+
+func mirrorTo(item any) (host, subset string) {
+	entry, _ := item.(map[string]any)
+	to := object(entry, "destination")
+	host, _ = text(to, "host")
+	subset, _ = text(to, "subset")
+	return host, subset
 }

@@ -8,13 +8,18 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// References gives all Services that destinations of HTTP routes name, ours and
-// the user's, ordered and each once. Mirrors are not among them: see [Mirrors].
+// References gives all Services that destinations and mirrors of HTTP routes
+// name, ours and the user's, ordered and each once.
 func References(vs *unstructured.Unstructured) []types.NamespacedName {
 	namespace, _ := metadata(vs)
 	found := map[types.NamespacedName]bool{}
 	for _, route := range httpRoutes(vs) {
 		for _, d := range destinations(route, namespace) {
+			if d.inside {
+				found[d.service] = true
+			}
+		}
+		for _, d := range mirrorsIn(route, namespace) {
 			if d.inside {
 				found[d.service] = true
 			}

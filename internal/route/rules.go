@@ -22,6 +22,12 @@ type RulesInput struct {
 	// VirtualServices are all that stand for the Service's host or send requests
 	// to it, of all namespaces.
 	VirtualServices []*unstructured.Unstructured
+	// Mirror: requests are, or will be, copied to the grayscale version, for which
+	// there is a subset of its own.
+	Mirror bool
+	// Prefer are further labels of the grayscale version's pods that requests go
+	// to before all others of it; empty for none.
+	Prefer map[string]string
 	// RootNamespace is the mesh's, whose rules hold everywhere; empty means
 	// istio-system.
 	RootNamespace string
@@ -66,7 +72,8 @@ func Rules(in RulesInput) (RulesResult, intent.Faults) {
 	result.StrictWhy = strictWhy(in.Versions, sites, meanings)
 	result.Strict = result.StrictWhy != ""
 	places := place(in, sites)
-	named := nameSubsets(in.Versions, sites, meanings, result.Strict, standing(places))
+	w := wanting{versions: in.Versions, sites: sites, strict: result.Strict, mirror: in.Mirror, prefer: in.Prefer}
+	named := nameSubsets(w, meanings, standing(places))
 	result.Subsets = named.targets
 	result.Want = named.rules(in.Service, places)
 	faults = append(faults, taken(in, result.Want)...)

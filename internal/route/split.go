@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -16,6 +17,12 @@ type Split struct {
 	// Weight is the share of the grayscale version: 0 pins the routes to the
 	// original, [intent.Full] leaves only the grayscale version in them.
 	Weight intent.Weight
+	// Match are rules of request content, whose requests all go to the grayscale
+	// version; at [intent.Full] they mean nothing.
+	Match []content.Rule
+	// Mirror is the share of the original's requests that are copied to the
+	// grayscale version; at a Weight above 0 it means nothing.
+	Mirror intent.Weight
 	// Subsets says what each subset of the user's means.
 	Subsets Subsets
 }
@@ -29,6 +36,9 @@ type Subsets map[string]Target
 type Target struct {
 	// Original and Version are our subsets' names.
 	Original, Version string
+	// Mirror is the subset that requests are copied to; only needed for a Split
+	// that mirrors.
+	Mirror string
 	// Pinned says that the user's own subset selects nothing but the original's
 	// pods, so that at weight 0 no copy of its routes is needed.
 	Pinned bool
@@ -43,7 +53,7 @@ func splitMap(splits []Split) (map[types.NamespacedName]Split, error) {
 			return nil, fmt.Errorf("two splits for Service %s, want one", split.Service)
 		}
 		for user, target := range split.Subsets {
-			for _, name := range []string{target.Original, target.Version} {
+			for _, name := range []string{target.Original, target.Version, target.Mirror} {
 				if name != "" && !strings.HasPrefix(name, Reserved) {
 					return nil, fmt.Errorf("subset %q of Service %s would become %q, want a name with the prefix %q",
 						user, split.Service, name, Reserved)

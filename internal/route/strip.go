@@ -6,6 +6,9 @@ import "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 // by field. The argument is not changed.
 func Strip(vs *unstructured.Unstructured) *unstructured.Unstructured {
 	out := clone(vs)
+	if hasNote(out) {
+		unnote(out)
+	}
 	if !HasOurs(out) {
 		return out
 	}

@@ -22,32 +22,55 @@ type naming struct {
 	targets Subsets
 }
 
+// wanting is what the contents of our subsets depend on, beside the user's.
+type wanting struct {
+	versions       release.Versions
+	sites          []site
+	strict, mirror bool
+	prefer         map[string]string
+}
+
 // nameSubsets gives each distinct content a name. One that stands already, in
 // before, keeps its name, so that nothing changes under routes that name it; else
 // the first one has the plain name, and further ones a hash of the user's subset
 // that they first stand for, which stays when the user edits that subset.
-func nameSubsets(v release.Versions, sites []site, meanings []meaning, strict bool, before map[string]ourSubset) naming {
+func nameSubsets(w wanting, meanings []meaning, before map[string]ourSubset) naming {
 	n := naming{targets: Subsets{}}
 	named := meanings
 	if len(named) == 0 {
 		// No route of the user's leads to the original now; one may later.
-		named = []meaning{{policies: make([]map[string]any, len(sites))}}
+		named = []meaning{{policies: make([]map[string]any, len(w.sites))}}
 	}
 	for _, m := range named {
-		n.keep(SubsetOriginal, originalSubset(v, m), before)
-		n.keep(SubsetVersion, versionSubset(v, sites, m, strict), before)
-	}
-	for _, m := range named {
-		n.targets[m.name] = Target{
-			Original: n.add(SubsetOriginal, m.name, originalSubset(v, m)),
-			Version:  n.add(SubsetVersion, m.name, versionSubset(v, sites, m, strict)),
-			Pinned:   m.pinned,
+		contents := w.contents(m)
+		for _, base := range slices.Sorted(maps.Keys(contents)) {
+			n.keep(base, contents[base], before)
 		}
+	}
+	for _, m := range named {
+		target := Target{Pinned: m.pinned}
+		contents := w.contents(m)
+		target.Original = n.add(SubsetOriginal, m.name, contents[SubsetOriginal])
+		target.Version = n.add(SubsetVersion, m.name, contents[SubsetVersion])
+		if content, ok := contents[SubsetMirror]; ok {
+			target.Mirror = n.add(SubsetMirror, m.name, content)
+		}
+		n.targets[m.name] = target
 	}
 	if len(meanings) == 0 {
 		n.targets = Subsets{}
 	}
 	return n
+}
+
+// contents gives the contents of the subsets that one of the user's becomes, by
+// our subset's plain name.
+func (w wanting) contents(m meaning) map[string]ourSubset {
+	out := map[string]ourSubset{SubsetOriginal: originalSubset(w.versions, m), SubsetVersion: w.versionSubset(m)}
+	if w.mirror {
+		out[SubsetMirror] = w.strictly(m)
+	}
+	return out
 }
 
 // keep takes over the name under which the content stands already.
@@ -101,13 +124,20 @@ func originalSubset(v release.Versions, m meaning) ourSubset {
 
 // versionSubset is the grayscale version's: without labels and with a policy that
 // prefers it, or strictly its pods with the user's policy.
-func versionSubset(v release.Versions, sites []site, m meaning, strict bool) ourSubset {
-	if strict {
-		return ourSubset{labels: map[string]string{v.Label: v.Grayscale}, policies: m.policies}
+func (w wanting) versionSubset(m meaning) ourSubset {
+	if w.strict {
+		out := w.strictly(m)
+		maps.Copy(out.labels, w.prefer)
+		return out
 	}
-	out := ourSubset{policies: make([]map[string]any, len(sites))}
-	for i, s := range sites {
-		out.policies[i] = versionPolicy(v, s.policy(), m.policies[i])
+	out := ourSubset{policies: make([]map[string]any, len(w.sites))}
+	for i, s := range w.sites {
+		out.policies[i] = versionPolicy(w.versions, w.prefer, s.policy(), m.policies[i])
 	}
 	return out
+}
+
+// strictly selects the grayscale version's pods alone.
+func (w wanting) strictly(m meaning) ourSubset {
+	return ourSubset{labels: map[string]string{w.versions.Label: w.versions.Grayscale}, policies: m.policies}
 }

@@ -16,8 +16,9 @@ import (
 
 // Clone gives the clone as it is to be created, with that many replicas.
 // Everything of the original's spec is kept, fields unknown to us too, but not
-// that its rollout is paused: a Deployment that starts paused makes no pods.
-func Clone(original *unstructured.Unstructured, s *release.Status, replicas int32) *unstructured.Unstructured {
+// that its rollout is paused: a Deployment that starts paused makes no pods. It
+// fails when the release's patch does not fit the template.
+func Clone(original *unstructured.Unstructured, s *release.Status, replicas int32) (*unstructured.Unstructured, error) {
 	spec, _, _ := unstructured.NestedMap(original.Object, "spec") // a deep copy
 	delete(spec, "paused")
 	c := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
@@ -28,8 +29,10 @@ func Clone(original *unstructured.Unstructured, s *release.Status, replicas int3
 	c.SetLabels(original.GetLabels())
 	c.SetAnnotations(original.GetAnnotations())
 	SetReplicas(c, replicas)
-	setImages(c, s.Grayscale.Images)
-	return Normalize(c, s)
+	if err := change(c, s); err != nil {
+		return nil, err
+	}
+	return Normalize(c, s), nil
 }
 
 // Normalize gives a clone with the labels that tell it from its original, and

@@ -53,7 +53,10 @@ func TestClone(t *testing.T) {
 			c := read(t, path)
 			original := &unstructured.Unstructured{Object: c.Original}
 			before := original.DeepCopy()
-			clone := workload.Clone(original, &c.Status, c.Replicas)
+			clone, err := workload.Clone(original, &c.Status, c.Replicas)
+			if err != nil {
+				t.Fatal(err)
+			}
 			// The webhook sees the clone as the controller sends it, and the golden
 			// file is what is then stored.
 			stored := workload.Normalize(clone, &c.Status)
@@ -97,7 +100,10 @@ func compare(t *testing.T, path string, object map[string]any) {
 
 func TestFreed(t *testing.T) {
 	c := read(t, "testdata/plain.in.yaml")
-	clone := workload.Clone(&unstructured.Unstructured{Object: c.Original}, &c.Status, 1)
+	clone, err := workload.Clone(&unstructured.Unstructured{Object: c.Original}, &c.Status, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	clone.SetLabels(map[string]string{"grayscale.dev/task": "t", "grayscale.dev/of": "o"})
 	if freed := workload.Freed(clone); freed.GetLabels() != nil {
 		t.Errorf("labels %v are left", freed.GetLabels())

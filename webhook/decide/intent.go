@@ -5,15 +5,25 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
-// Intent judges a write of an original. Where it would start a release whose
-// Service is known, spec is that release, for what only the mesh can say; else
-// it is nil.
-func Intent(w Write, world release.World) (v Verdict, spec *release.Spec) {
+// Question is what only the mesh can answer about an intent: whether its routes
+// can be what is asked.
+type Question struct {
+	Service types.NamespacedName
+	Intent  intent.Intent
+	Spec    *release.Spec // of the release that would start; nil where it runs
+}
+
+// Intent judges a write of an original. Where its Service is known, the question
+// is for the mesh; else it is nil.
+func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 	original := release.WorkloadOf(w.After)
 	claims := ClaimsOf(world.Services)
 	mine, running := claims.of(original.UID)
@@ -42,14 +52,27 @@ func Intent(w Write, world release.World) (v Verdict, spec *release.Spec) {
 	case running && task == i.Release:
 		v.Add(goesOn(i, before, mine))
 		v.Add(managed(i, mine.Status.Finish, workload.Manager(w.After)))
+		if routesChange(before, after) {
+			ask = &Question{Service: mine.Service.NamespacedName(), Intent: i}
+		}
 	case Spent(world.Services, i.Release, original.UID):
 		v.warn(fmt.Sprintf("release %s of %s has ended or was rejected before: this intent does nothing; write another name to release again",
 			i.Release, deployment(original)))
 	default:
+		var spec *release.Spec
 		v, spec = starts(v, i, original, world, claims)
-		v.Add(managed(i, i.Finish, workload.Manager(w.After)))
+		v.refuse(patch(i, w.After)...)
+		if spec != nil {
+			v.Add(managed(i, spec.Finish, workload.Manager(w.After)))
+			ask = &Question{Service: spec.Service.NamespacedName(), Intent: i, Spec: spec}
+		}
 	}
-	return v, spec
+	return v, ask
+}
+
+// routesChange says whether a write asks for other routes.
+func routesChange(before, after map[string]string) bool {
+	return slices.ContainsFunc([]string{intent.KeyWeight, intent.KeyMatch, intent.KeyMirror}, func(key string) bool { return before[key] != after[key] })
 }
 
 // withoutRelease drops the one fault that keys without a release always have.
@@ -82,6 +105,7 @@ func resumed(i intent.Intent, mine Claim) (faults intent.Faults) {
 		{intent.KeyVersion, i.Version, s.Grayscale.Version},
 		{intent.KeyName, i.Name, s.Clone},
 		{intent.KeyFinish, string(i.Finish), string(s.Finish)},
+		{intent.KeyPatch, i.Patch, s.Grayscale.Patch},
 	} {
 		if pair.is != "" && pair.is != pair.was {
 			faults = append(faults, fixedAt(pair.key, pair.is, pair.was, s.Task))
@@ -91,6 +115,21 @@ func resumed(i intent.Intent, mine Claim) (faults intent.Faults) {
 		faults = append(faults, fixedAt(intent.KeyImage, i.Image, fmt.Sprint(s.Grayscale.Images), s.Task))
 	}
 	return faults
+}
+
+// patch tries the patch on the original's pod template.
+func patch(i intent.Intent, original *unstructured.Unstructured) intent.Faults {
+	if i.Patch == "" {
+		return nil
+	}
+	template, _, _ := unstructured.NestedMap(original.Object, "spec", "template")
+	if _, err := workload.Patched(template, i.Patch); err != nil {
+		return intent.Faults{{
+			Kind: intent.Invalid, At: intent.KeyPatch, Value: i.Patch, Why: "can't be put into the pod template: " + err.Error(),
+			Right: "write a strategic merge patch that kubectl patch would take for spec.template",
+		}}
+	}
+	return nil
 }
 
 func fixedAt(key, is, was, task string) intent.Fault {

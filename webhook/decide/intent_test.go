@@ -135,11 +135,11 @@ func TestIntent(t *testing.T) {
 				before = original(t, c.before)
 			}
 			after := original(t, c.after)
-			v, spec := decide.Intent(write(before, after), world(t, c.services, append(c.more, after)...))
+			v, ask := decide.Intent(write(before, after), world(t, c.services, append(c.more, after)...))
 			told(t, "faults", faults(v), c.faults...)
 			told(t, "warnings", v.Warnings, c.warnings...)
-			if (spec != nil) != c.starts {
-				t.Errorf("starts a release whose Service is known: got %v, want %v", spec != nil, c.starts)
+			if starts := ask != nil && ask.Spec != nil; starts != c.starts {
+				t.Errorf("starts a release whose Service is known: got %v, want %v", starts, c.starts)
 			}
 		})
 	}

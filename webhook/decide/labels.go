@@ -22,7 +22,7 @@ func splitLabels(w Write, mine Claim) (faults intent.Faults) {
 	for _, key := range slices.Compact(keys) {
 		was, had := before.Template[key]
 		is, has := after.Template[key]
-		if was == is && had == has {
+		if was == is && had == has || arrives(mine, key, is) {
 			continue
 		}
 		faults = append(faults, intent.Fault{
@@ -32,4 +32,12 @@ func splitLabels(w Write, mine Claim) (faults intent.Faults) {
 		})
 	}
 	return faults
+}
+
+// arrives says whether a version label becomes the grayscale version's where the
+// release finishes in place and holds all traffic: the change that it waits for.
+func arrives(mine Claim, key, value string) bool {
+	s := mine.Status
+	_, version := s.Original.Labels[key]
+	return version && value == s.Grayscale.Version && s.Finish == intent.InPlace && s.Live != nil && s.Live.Weight == intent.Full
 }

@@ -17,7 +17,7 @@ func managed(i intent.Intent, finish intent.Finish, who string) (v Verdict) {
 	if i.End == intent.EndFinish {
 		v.refuse(intent.Fault{
 			Kind: intent.Forbidden, At: intent.KeyEnd, Value: string(i.End), Why: why,
-			Right: fmt.Sprintf("take the original out of %s's hands first, or cancel the release", who),
+			Right: fmt.Sprintf("take the original out of %s's hands first, or cancel the release", who), Risk: intent.Managed,
 		})
 		return v
 	}

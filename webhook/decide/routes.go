@@ -2,10 +2,12 @@ package decide
 
 import (
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
 
@@ -17,28 +19,56 @@ type Operation struct {
 }
 
 // PutBack gives the patch that puts our routes back into a VirtualService that
-// somebody writes, so that the policy of splits goes on. Only the list of HTTP
-// routes is touched; nil where it is right already.
-func PutBack(after *unstructured.Unstructured, splits []route.Split) (*Operation, error) {
+// somebody writes, so that the policy of splits goes on. Only the lists of routes
+// and our own note beside them are touched; empty where all is right already.
+func PutBack(after *unstructured.Unstructured, splits []route.Split) ([]Operation, error) {
 	right, err := route.Apply(after, splits)
 	if err != nil {
 		return nil, fmt.Errorf("putting routes back: %w", err)
 	}
-	is, was, err := routes(after)
-	if err != nil {
-		return nil, err
+	var out []Operation
+	for _, kind := range []string{"http", "tcp", "tls"} {
+		is, was, err := routes(after, kind)
+		if err != nil {
+			return nil, err
+		}
+		want, stays, err := routes(right, kind)
+		switch {
+		case err != nil:
+			return nil, err
+		case equality.Semantic.DeepEqual(is, want):
+		case was && stays:
+			out = append(out, Operation{Op: "replace", Path: "/spec/" + kind, Value: want})
+		case stays:
+			out = append(out, Operation{Op: "add", Path: "/spec/" + kind, Value: want})
+		default:
+			out = append(out, Operation{Op: "remove", Path: "/spec/" + kind})
+		}
 	}
-	want, _, err := routes(right)
-	if err != nil || !was || equality.Semantic.DeepEqual(is, want) {
-		return nil, err // without a list there is nothing to copy
-	}
-	return &Operation{Op: "replace", Path: "/spec/http", Value: want}, nil
+	return append(out, note(after, right)...), nil
 }
 
-func routes(vs *unstructured.Unstructured) (list any, ok bool, err error) {
-	list, ok, err = unstructured.NestedFieldNoCopy(vs.Object, "spec", "http")
+func routes(vs *unstructured.Unstructured, kind string) (list any, ok bool, err error) {
+	list, ok, err = unstructured.NestedFieldNoCopy(vs.Object, "spec", kind)
 	if err != nil {
 		return nil, false, fmt.Errorf("VirtualService %s/%s: %w", vs.GetNamespace(), vs.GetName(), err)
 	}
 	return list, ok, nil
+}
+
+// note puts back the rules that stand beside our routes by content.
+func note(after, right *unstructured.Unstructured) []Operation {
+	is, had := after.GetAnnotations()[intent.AnnotationRules]
+	want, has := right.GetAnnotations()[intent.AnnotationRules]
+	path := "/metadata/annotations/" + strings.ReplaceAll(intent.AnnotationRules, "/", "~1")
+	switch {
+	case is == want && had == has:
+		return nil
+	case !has:
+		return []Operation{{Op: "remove", Path: path}}
+	case len(after.GetAnnotations()) == 0:
+		return []Operation{{Op: "add", Path: "/metadata/annotations", Value: map[string]any{intent.AnnotationRules: want}}}
+	default:
+		return []Operation{{Op: "add", Path: path, Value: want}}
+	}
 }

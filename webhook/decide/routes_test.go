@@ -45,15 +45,19 @@ metadata: {name: reviews, namespace: shop}
 		t.Run(c.name, func(t *testing.T) {
 			vs := read(t, head+"spec: "+c.spec)
 			whole := vs.DeepCopy()
-			operation, err := decide.PutBack(vs, c.splits)
+			operations, err := decide.PutBack(vs, c.splits)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !equal(vs, whole) {
 				t.Error("the object that was written is changed")
 			}
-			if operation == nil {
-				operation = &decide.Operation{}
+			operation := decide.Operation{}
+			if len(operations) > 0 {
+				operation = operations[0]
+			}
+			if len(operations) > 1 {
+				t.Errorf("%d operations, want one at most", len(operations))
 			}
 			if operation.Op != c.op {
 				t.Fatalf("got %q, want %q", operation.Op, c.op)

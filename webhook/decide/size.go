@@ -25,17 +25,26 @@ func size(i intent.Intent, peak int32) (v Verdict) {
 	case i.End == intent.EndNone && i.Traffic == intent.TrafficGrayscale:
 		verb, key = "take-over", intent.KeyTraffic
 	}
-	need := release.Replicas(i.Asked(), 0, peak)
+	need := release.Replicas(i.Asked(), i.Form, 0, peak)
 	switch {
 	case verb != "" && i.Replicas < peak && !i.Accepts(intent.Undersized):
 		v.refuse(intent.Fault{
 			Kind: intent.Forbidden, At: intent.KeyReplicas, Value: replicas,
 			Why:   fmt.Sprintf("is too few for a %s (%s): the original version had up to %d", verb, key, peak),
-			Right: fmt.Sprintf("write auto or at least %d, or accept the risk with %s: %s", peak, intent.KeyAccept, intent.Undersized),
+			Right: fmt.Sprintf("write auto or at least %d", peak), Risk: intent.Undersized,
 		})
 	case verb == "" && i.Replicas < need:
-		v.warn(fmt.Sprintf("%s: %s is less than the %d replicas that %s %% of the traffic would have of the original's %d",
-			intent.KeyReplicas, replicas, need, i.Asked(), peak))
+		v.warn(fmt.Sprintf("%s: %s is less than the %d replicas that %s would have of the original's %d",
+			intent.KeyReplicas, replicas, need, portion(i), peak))
 	}
 	return v
+}
+
+// portion says in words what the grayscale version's count follows from.
+func portion(i intent.Intent) string {
+	if i.Form == intent.BlueGreen {
+		return "blue-green"
+	}
+	share := i.Asked()
+	return max(share.Weight, share.Mirror).String() + " % of the traffic"
 }

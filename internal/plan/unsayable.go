@@ -1,0 +1,40 @@
+package plan
+
+import (
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+// Unsayable says why routes can't be what an intent asks for, now or once its
+// traffic is the policy again: two conditions that one Istio match can't hold,
+// weights or sizes above what Istio takes. subsets are what the user's subsets
+// mean for the release.
+func Unsayable(s Snapshot, i intent.Intent, subsets route.Subsets) (faults intent.Faults) {
+	key := intent.KeyWeight
+	switch {
+	case len(i.Match) > 0:
+		key = intent.KeyMatch
+	case i.Mirror > 0:
+		key = intent.KeyMirror
+	}
+	split := route.Split{Service: s.Key, Weight: i.Weight, Match: i.Match, Mirror: i.Mirror, Subsets: subsets}
+	for _, vs := range s.VirtualServices {
+		if route.Ours(vs) {
+			continue
+		}
+		if _, err := route.Apply(vs, append(peers(vs, s.Key), split)); err != nil {
+			faults = append(faults, intent.Fault{Kind: intent.Invalid, At: key, Why: "can't be routed: " + err.Error()})
+		}
+	}
+	return faults
+}
+
+// Intended says what the user's subsets would mean for a release that starts.
+func Intended(s Snapshot, spec release.Spec) route.Subsets {
+	result, _ := route.Rules(route.RulesInput{
+		Service: s.Key, Versions: spec.Versions, Rules: s.DestinationRules,
+		VirtualServices: s.VirtualServices, RootNamespace: s.Settings.RootNamespace, Mirror: spec.Intent.Mirror > 0,
+	})
+	return result.Subsets
+}

@@ -1,0 +1,64 @@
+package release
+
+import "fmt"
+
+// renewing finishes in place: the original takes the grayscale version's
+// template while the clone holds the traffic. Its new pods carry the version's
+// label, so they share the traffic as they become ready; when all are, they are
+// preferred, and the clone goes without a request.
+func renewing(o Observation) Decision {
+	d := wait(Finishing, 0, ReasonDraining, "the original version serves its last requests", KeepRules, SetRoutes, AppendSubsets)
+	d.Share = everything
+	steps := o.Status.Steps
+	if !steps.Done(StepYield) {
+		d.Do, d.Replicas = append(d.Do, KeepClone), max(o.need(everything), o.Clone.Replicas)
+	}
+	switch left := o.draining(); {
+	case !o.Origin.Updated && left > 0:
+		d.After = left
+	case !o.Origin.Updated && o.Clone.Ready < o.need(everything):
+		d.Reason, d.Message = ReasonStarting, o.pods(everything)
+	case !o.Origin.Updated:
+		d.Reason, d.Message = ReasonRollingOut, "the original takes the grayscale version's template"
+		d.Do = append(d.Do, UpdateOrigin)
+	case steps.Done(StepYield):
+		return yielding(o, d)
+	case !o.Origin.RolledOut:
+		d.Reason, d.Message = ReasonRollingOut, o.renewed()
+	default:
+		return Decision{Phase: Finishing, Mark: []Step{StepYield}, Do: []Do{KeepRules, SetRoutes, AppendSubsets}, Share: everything, Reason: ReasonDraining}
+	}
+	return d
+}
+
+// yielding lets the clone go once no proxy sends it a request any more.
+func yielding(o Observation, d Decision) Decision {
+	left := o.left(o.Status.Steps.At(StepYield), max(o.Drain, o.Propagation))
+	switch {
+	case o.Clone.Exists && !o.Clone.Leaving && !o.Origin.RolledOut:
+		// Pods of the original were lost again: the clone is still needed.
+		return Decision{Phase: Finishing, Unmark: []Step{StepYield}, Reason: ReasonRollingOut}
+	case o.Clone.Exists && left > 0:
+		d.After, d.Message = left, "the clone serves its last requests"
+		return d
+	case o.Clone.Exists || o.Clone.Endpoints > 0:
+		d.Reason, d.Message = ReasonLeaving, "the pods of the clone are leaving"
+		if o.Clone.Exists {
+			d.Do = append(d.Do, DeleteClone)
+		}
+		return d
+	}
+	if d, waiting := o.dismantle(Finishing, AppendSubsets, MoveRoutes); waiting {
+		return d
+	}
+	return Decision{Phase: Finished, Ends: true, Do: []Do{RemoveIntent}}
+}
+
+// renewed says how far the original's roll-out is.
+func (o Observation) renewed() string {
+	s := fmt.Sprintf("%d of %d pods of the original are of the grayscale version and ready", o.Origin.Renewed, o.Origin.Replicas)
+	if o.Origin.Trouble != "" {
+		s += " (" + o.Origin.Trouble + ")"
+	}
+	return s
+}
