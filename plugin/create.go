@@ -15,8 +15,11 @@ import (
 
 type createOptions struct {
 	writeOptions
+	policyFlags
 	task, service, workload string
-	weight, replicas        string
+	replicas                string
+	patchFile, patch        string
+	originalVersion         string
 	// plain are the flags that are annotations as they are.
 	plain map[string]*string
 }
@@ -26,13 +29,20 @@ func newCreate(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create [TASK] --service NAME --image REF",
 		Short: "Start a release",
-		Long: `Start a release: run a second version of a Deployment beside it, with another image.
+		Long: `Start a release: run a second version of a Deployment beside it, with another image
+or with other settings (--patch-file, a strategic merge patch of the pod template).
 
 It gets no traffic until a policy gives it some. Without TASK the release is
-called SERVICE-VERSION. The same create twice changes nothing.`,
+called SERVICE-VERSION. The same create twice changes nothing.
+
+A blue-green release has the original's full count of pods, and no share of the
+traffic: takeover moves all of it, in either direction.`,
 		Example: indent(e, `
-%[1]s create --service reviews --image v2 --finish replace --wait
-%[1]s create reviews-fix --workload deploy/reviews-v1 --image example.com/reviews:1.2.1 --version v1-2-1 --weight 1`),
+%[1]s create --service reviews --image v2 --wait
+%[1]s create --service reviews --image v2 --match cookie:User=Internal --weight 1
+%[1]s create --service reviews --image v2 --form blue-green --wait
+%[1]s create --service reviews --patch-file more-memory.yaml --version v1-memory
+%[1]s create reviews-fix --workload deploy/reviews-v1 --image example.com/reviews:1.2.1 --version v1-2-1`),
 		Args: between(0, "TASK"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -45,7 +55,7 @@ called SERVICE-VERSION. The same create twice changes nothing.`,
 					return usage("--%s is empty", strings.TrimPrefix(key, intent.Prefix))
 				}
 			}
-			if err := o.validate(); err != nil {
+			if err := o.validate(e); err != nil {
 				return err
 			}
 			return o.run(cmd.Context(), e)
@@ -64,26 +74,30 @@ func (o *createOptions) addFlags(e *Env, cmd *cobra.Command) {
 	}
 	plain("image", "New image: TAG, REPO:TAG, REPO@DIGEST, or CONTAINER=REF,CONTAINER=REF")
 	plain("version", "Version label of the grayscale version (default: the image's tag)")
-	plain("form", "Form of the release: canary")
+	plain("form", "Form of the release: canary (default) or blue-green")
 	plain("name", "Name of the grayscale version's Deployment (default: made of the original's and the version)")
-	plain("finish", "How it ends when it is kept: replace")
-	f.StringVar(&o.weight, "weight", "", "Share of the traffic in percent, 0 to 100, up to two decimals (default 0)")
+	plain("finish", "How it ends when it is kept: in-place or replace (default: in-place where the selector allows it)")
+	f.StringVar(&o.patchFile, "patch-file", "", "File with a strategic merge patch of the pod template, as YAML; - is stdin")
+	f.StringVar(&o.originalVersion, "original-version", "", "Version label for a workload that has none: one ordinary rollout first")
 	f.StringVar(&o.replicas, "replicas", "", "Replicas of the grayscale version: a number, or auto for what its share needs (default auto)")
+	o.policyFlags.addFlags(cmd)
 	o.writeOptions.addFlags(f, "the grayscale version is ready, and any policy is delivered")
-	registerChoices(cmd, "form", "canary")
-	registerChoices(cmd, "finish", "replace")
+	registerChoices(cmd, "form", string(intent.Canary), string(intent.BlueGreen))
+	registerChoices(cmd, "finish", string(intent.InPlace), string(intent.Replace))
 	register(cmd, "service", e.completeNames("", false))
 	register(cmd, "workload", e.completeNames("deploy/", true))
 }
 
-func (o *createOptions) validate() (err error) {
+func (o *createOptions) validate(e *Env) (err error) {
 	switch {
 	case o.service == "" && o.workload == "":
 		return usage("create needs to know what to release: --service NAME or --workload deploy/NAME")
-	case o.plain[intent.KeyImage] == nil:
-		return usage("--image is missing: the new version's image")
+	case o.plain[intent.KeyImage] == nil && o.patchFile == "":
+		return usage("--image is missing: the new version's image (or --patch-file, for other settings)")
 	case o.task != "" && !intent.IsTask(o.task):
 		return usage("TASK %q is no task name; write 4 to 63 characters a-z 0-9 -, starting with a letter and ending with a letter or digit", o.task)
+	case o.patchFile == "-" && o.matchFile == "-":
+		return usage("--patch-file and --match-file can't both be stdin")
 	}
 	if o.workload != "" {
 		kind, name, slash := strings.Cut(o.workload, "/")
@@ -95,8 +109,8 @@ func (o *createOptions) validate() (err error) {
 		}
 		o.workload = name
 	}
-	if o.weight != "" {
-		if o.weight, err = weight(o.weight); err != nil {
+	if o.patchFile != "" {
+		if o.patch, err = e.readText("--patch-file", o.patchFile); err != nil {
 			return err
 		}
 	}
@@ -104,6 +118,9 @@ func (o *createOptions) validate() (err error) {
 		if o.replicas, err = replicas(o.replicas); err != nil {
 			return err
 		}
+	}
+	if err := o.policyFlags.validate(e); err != nil {
+		return err
 	}
 	return o.writeOptions.validate()
 }
@@ -122,7 +139,7 @@ func (o *createOptions) run(ctx context.Context, e *Env) error {
 		return err
 	}
 	g := untilReady
-	if o.weight != "" {
+	if o.given() {
 		g = untilPolicy
 	}
 	if f, err := o.same(s, d); f != nil || err != nil {
@@ -131,30 +148,49 @@ func (o *createOptions) run(ctx context.Context, e *Env) error {
 		}
 		return o.report(ctx, e, *f, d, "unchanged", g)
 	}
-	w := o.words(d)
+	w := o.annotations(d)
 	set, _ := e.settings(ctx)
+	before := d
+	if o.originalVersion != "" {
+		if d, err = o.labelled(d, set.VersionLabel); err != nil {
+			return err
+		}
+		s = s.with(d)
+	}
 	spec, err := o.judge(s, d, w, set.VersionLabel)
 	if err != nil {
 		return err
 	}
 	w.set(intent.KeyRelease, spec.Intent.Release)
+	if o.originalVersion != "" {
+		if d, err = e.rollOut(ctx, before, d, o.dryRun, o.timeout); err != nil {
+			return err
+		}
+		if d != before && o.dryRun == dryRunServer {
+			o.dryRun = dryRunClient // the API server would judge a workload without a version
+		}
+	}
 	after, _, err := e.annotate(ctx, d, w, o.dryRun)
 	if err != nil {
 		return err
 	}
 	f := s.askedFor(spec.Intent.Release, after)
 	done := fmt.Sprintf("created: %s to %s of Service %s, as Deployment %s", spec.Versions.Original, spec.Versions.Grayscale, spec.Service.Name, spec.Clone)
-	if err := o.report(ctx, e, f, after, done, g); err != nil || o.dryRun != "" || o.wait {
+	if err := o.report(ctx, e, f, after, done, g); err != nil || o.dryRun != "" {
 		return err
+	}
+	e.passOn(ctx, f, o.rules)
+	if o.wait {
+		return nil
 	}
 	e.Say("Next, the controller starts %s beside %s; your routes keep all traffic on %s until it is ready.", spec.Clone, d.GetName(), spec.Versions.Original)
 	e.Say("Watch it: %s", e.command(namespace, "status", f.task, "-w"))
 	return nil
 }
 
-// words are the annotations to write: all that was asked, and nothing that may
-// have been left over.
-func (o *createOptions) words(d *unstructured.Unstructured) words {
+// annotations are those to write: all that was asked, and nothing that may have
+// been left over.
+func (o *createOptions) annotations(d *unstructured.Unstructured) words {
 	w := words{}
 	for _, key := range intent.Keys {
 		if _, there := d.GetAnnotations()[key]; there && key != intent.KeyBy {
@@ -173,8 +209,13 @@ func (o *createOptions) asked() map[string]string {
 	for key, value := range o.plain {
 		asked[key] = *value
 	}
+	for key, value := range o.words() {
+		if value != nil {
+			asked[key] = *value
+		}
+	}
 	for key, value := range map[string]string{
-		intent.KeyService: o.service, intent.KeyWeight: o.weight, intent.KeyReplicas: o.replicas, intent.KeyAccept: strings.Join(o.accept, ","),
+		intent.KeyService: o.service, intent.KeyPatch: o.patch, intent.KeyReplicas: o.replicas, intent.KeyAccept: strings.Join(o.accept, ","),
 	} {
 		if value != "" {
 			asked[key] = value
@@ -194,6 +235,11 @@ func (o *createOptions) judge(s scene, d *unstructured.Unstructured, w words, la
 	i, faults := intent.Parse(w.on(d.GetAnnotations()))
 	world := release.World{Services: s.serviceFacts(), Workloads: s.workloads(), VersionLabel: label}
 	spec, more := release.Resolve(i, release.WorkloadOf(d), world)
+	for n := range more {
+		if more[n].At == "Deployment "+spec.Original.Key() && more[n].Kind == intent.Required {
+			more[n].Right += ", or let this create do it with --original-version v1"
+		}
+	}
 	faults = append(faults, more...)
 	if len(faults) > 0 {
 		return spec, inFlags(faults)

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -85,8 +87,8 @@ func (o *createOptions) same(s scene, d *unstructured.Unstructured) (*found, err
 	var differs []string
 	asked := o.asked()
 	for _, key := range slices.Sorted(maps.Keys(asked)) {
-		if there[key] != asked[key] {
-			differs = append(differs, fmt.Sprintf("--%s is %s", strings.TrimPrefix(key, intent.Prefix), cmp.Or(there[key], "not set")))
+		if !sameMeaning(key, there[key], asked[key]) {
+			differs = append(differs, fmt.Sprintf("%s is %s", flagFor(key), inOneLine(there[key])))
 		}
 	}
 	if len(differs) > 0 {
@@ -99,6 +101,35 @@ func (o *createOptions) same(s scene, d *unstructured.Unstructured) (*found, err
 		}
 	}
 	return nil, nil
+}
+
+// sameMeaning says whether two values of an annotation ask for the same: shares
+// and YAML can be written in several ways.
+func sameMeaning(key, a, b string) bool {
+	if a == b || a == "" || b == "" {
+		return a == b
+	}
+	switch key {
+	case intent.KeyWeight, intent.KeyMirror:
+		x, errX := intent.ParseWeight(a)
+		y, errY := intent.ParseWeight(b)
+		return errX == nil && errY == nil && x == y
+	case intent.KeyMatch, intent.KeyPatch:
+		var x, y any
+		return yaml.Unmarshal([]byte(a), &x) == nil && yaml.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
+	}
+	return false
+}
+
+// inOneLine is a value of an annotation within a sentence.
+func inOneLine(value string) string {
+	switch {
+	case value == "":
+		return "not set"
+	case strings.Contains(strings.TrimSpace(value), "\n"):
+		return "another"
+	}
+	return strings.TrimSpace(value)
 }
 
 // taskName is the default: SERVICE-VERSION, as a task name.

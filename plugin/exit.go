@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -107,10 +108,36 @@ func bullets(lines string) string {
 // name in place of the annotation's key.
 func inFlags(faults intent.Faults) error {
 	for n := range faults {
-		if key, ok := strings.CutPrefix(faults[n].At, intent.Prefix); ok {
-			faults[n].At = "--" + key
+		if strings.HasPrefix(faults[n].At, intent.Prefix) {
+			faults[n].At = flagFor(faults[n].At)
 		}
-		faults[n].At = strings.Replace(faults[n].At, "--release", "TASK", 1)
 	}
-	return fmt.Errorf("refused:\n%s", bullets(faults.Error()))
+	return fmt.Errorf("refused:\n%s", bullets(writtenAsFlags(faults.Error())))
+}
+
+// flagFor is how the command line says what an annotation's key does.
+func flagFor(key string) string {
+	switch key {
+	case intent.KeyRelease:
+		return "TASK"
+	case intent.KeyPatch:
+		return "--patch-file"
+	case intent.KeyTraffic:
+		return "takeover --to"
+	}
+	return "--" + strings.TrimPrefix(key, intent.Prefix)
+}
+
+// annotation is an annotation within a sentence: grayscale.dev/weight: "0".
+var annotation = regexp.MustCompile(regexp.QuoteMeta(intent.Prefix) + `[a-z]+(: "?([^" ,;]+)"?)?`)
+
+// writtenAsFlags gives a sentence with flags in place of annotations.
+func writtenAsFlags(sentence string) string {
+	return annotation.ReplaceAllStringFunc(sentence, func(s string) string {
+		key, value, given := strings.Cut(s, ": ")
+		if given {
+			return flagFor(key) + " " + strings.Trim(value, `"`)
+		}
+		return flagFor(key)
+	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
 )
 
 func newFinish(e *Env) *cobra.Command {
@@ -17,8 +18,15 @@ func newFinish(e *Env) *cobra.Command {
 		Short: "End a release: the grayscale version stays, the original goes",
 		Long: `End a release: the grayscale version stays, the original goes.
 
-It goes on only while the grayscale version has all traffic. The original
-drains and is deleted; routes that name its version then name the new one.`,
+It goes on only while the grayscale version has all traffic. Routes that name
+the original's version then name the new one. How it was fixed at the start:
+
+replace   the original drains and is deleted; the grayscale version's Deployment
+          stays, freed of our labels.
+in-place  the original takes the new pod template, and keeps its name; then the
+          grayscale version's Deployment goes. An original that Git, Helm or an
+          owner manages is not written: the release waits, and prints the change
+          to commit there.`,
 		Example:           indent(e, `%[1]s finish reviews-v2 --wait`),
 		Args:              exactly("TASK"),
 		ValidArgsFunction: e.completeTask,
@@ -29,7 +37,7 @@ drains and is deleted; routes that name its version then name the new one.`,
 			return finish(cmd.Context(), e, o, args[0])
 		},
 	}
-	o.addFlags(cmd.Flags(), "the original is gone")
+	o.addFlags(cmd.Flags(), "the version that leaves is gone")
 	return cmd
 }
 
@@ -48,9 +56,9 @@ func finish(ctx context.Context, e *Env, o writeOptions, task string) error {
 	if i.End == intent.EndCancel {
 		return fmt.Errorf("release %s/%s is being cancelled; it can't be finished any more", f.namespace(), f.task)
 	}
-	if i.Asked() != intent.Full {
-		return fmt.Errorf("release %s/%s can't be finished: its grayscale version is asked to have %s%% of the traffic, and it needs all; first: %s",
-			f.namespace(), f.task, i.Asked(), e.command(f.namespace(), "takeover", f.task, "--wait"))
+	if share := i.Asked(); !share.All() {
+		return fmt.Errorf("release %s/%s can't be finished: its grayscale version is asked to have %s of the traffic, and it needs all; first: %s",
+			f.namespace(), f.task, view.Share(i.Form, share), e.command(f.namespace(), "takeover", f.task, "--wait"))
 	}
 	w := words{}
 	w.set(intent.KeyEnd, string(intent.EndFinish))

@@ -1,7 +1,9 @@
 package plugin
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -90,7 +92,14 @@ func current(f found, s *release.Status) bool {
 		return true // nothing newer can be asked
 	}
 	i, _ := intent.Parse(f.deployment.GetAnnotations())
-	return s.Policy == release.Policy{Weight: i.Weight, Traffic: i.Traffic, End: i.End, Replicas: i.Replicas}
+	return equal(s.Policy, policyOf(i))
+}
+
+// equal compares policies by what a status would say of them.
+func equal(a, b release.Policy) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // await waits until a release reaches a goal, with progress on stderr.
@@ -101,7 +110,7 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 	defer line.end()
 	var last view.Release
 	var why *trouble
-	told := false
+	told, commit := false, ""
 	fo := e.follower(f)
 	fo.stalled = func() {
 		if why != nil {
@@ -118,6 +127,10 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 			why = e.trouble(r.Namespace, r.Status.Clone)
 		}
 		line.show("%s", r.Line())
+		if r.Commit != "" && r.Commit != commit {
+			line.note("%s waits for the original to become this, committed where it is managed:\n%s", r.Name(), strings.TrimSpace(r.Commit))
+		}
+		commit = r.Commit
 		return g.reached(r)
 	})
 	switch {

@@ -54,7 +54,13 @@ func (e *Env) settings(ctx context.Context) (set plan.Settings, down string) {
 // wrote down, and says so.
 func (e *Env) look(ctx context.Context, f found) (r view.Release) {
 	r = view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Ended: f.ended, Now: e.Now()}
-	defer func() { r.Next = e.nextSteps(r) }()
+	defer func() {
+		r.Next = e.nextSteps(r)
+		var err error
+		if r.Commit, err = toCommit(r.Status, f.deployment); err != nil {
+			r.Stale = err.Error()
+		}
+	}()
 	if f.ended || f.service == nil {
 		return r
 	}

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
 )
@@ -20,15 +21,21 @@ func (e *Env) nextSteps(r view.Release) []view.Step {
 	case release.Pending, release.Starting:
 		return []view.Step{watch, cancel}
 	case release.Ready:
+		if r.Status.Form == intent.BlueGreen {
+			return []view.Step{step("all traffic", "takeover", task), cancel}
+		}
 		return []view.Step{step("a tenth of the traffic", "policy", task, "--weight", "10"), step("all traffic", "takeover", task), cancel}
 	case release.Routing:
 		return []view.Step{step("another share", "policy", task, "--weight", "PERCENT"), step("all traffic", "takeover", task), cancel}
 	case release.TakenOver:
-		return []view.Step{
-			step("keep it", "finish", task),
-			step("back to the policy", "takeover", task, "--to", "policy"),
-			cancel,
+		back := step("back to the policy", "takeover", task, "--to", "policy")
+		if r.Status.Form == intent.BlueGreen {
+			back = step("back, and both stay", "takeover", task, "--to", "original")
 		}
+		if r.Status.Policy.End == intent.EndFinish {
+			return []view.Step{step("until it is over", "wait", task, "--for", "end"), cancel}
+		}
+		return []view.Step{step("keep it", "finish", task), back, cancel}
 	case release.Finishing, release.Cancelling:
 		return []view.Step{step("until it is over", "wait", task, "--for", "end")}
 	}

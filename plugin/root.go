@@ -109,7 +109,7 @@ it is left in them.`,
 		}
 	}
 	add("release", newCreate(e), newPolicy(e), newTakeover(e), newFinish(e), newCancel(e))
-	add("look", newStatus(e), newList(e), newWait(e), newServices(e), newRender(e), newDiff(e))
+	add("look", newStatus(e), newList(e), newWait(e), newHistory(e), newServices(e), newRender(e), newDiff(e))
 	add("cluster", newInstall(e), newUninstall(e), newVersion(e), newCompletion(e))
 	root.SetHelpCommandGroupID("cluster")
 	return root

@@ -137,7 +137,7 @@ func TestPolicy(t *testing.T) {
 	if said := w.ok("policy", "svc/reviews", "--weight", "25.5"); !strings.Contains(said, "unchanged") {
 		t.Errorf("the same policy twice says %s", said)
 	}
-	w.fails(exitUsage, []string{"--weight or --replicas"}, "policy", "reviews-v2")
+	w.fails(exitUsage, []string{"needs something to change: --weight, --match"}, "policy", "reviews-v2")
 	w.fails(exitUsage, []string{"at most two decimals"}, "policy", "reviews-v2", "--weight", "1.234")
 	w.fails(exitUsage, []string{"TASK is missing"}, "policy", "--weight", "1")
 }

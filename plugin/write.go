@@ -27,7 +27,7 @@ func (o *writeOptions) addFlags(f *pflag.FlagSet, until string) {
 	o.dryRun.addFlag(f)
 	addWaitFlags(f, &o.wait, &o.timeout, false, "Wait until "+until)
 	f.StringVarP(&o.output, "output", "o", "", "Print the release (after the wait, if any) as json, yaml or name")
-	f.StringSliceVar(&o.accept, "accept", nil, "Risks to take: undersized")
+	f.StringSliceVar(&o.accept, "accept", nil, "Risks to take: unrouted, undersized, managed, unprotected")
 }
 
 func (o *writeOptions) validate() error {
@@ -126,15 +126,4 @@ func replicas(value string) (string, error) {
 		return "", usage("--replicas %q is no number of replicas; write auto or a whole number from 1", value)
 	}
 	return value, nil
-}
-
-// weight reads the flag as the annotation wants it. A percent sign is what
-// people write, too.
-func weight(value string) (string, error) {
-	value = strings.TrimSuffix(value, "%")
-	w, err := intent.ParseWeight(value)
-	if err != nil {
-		return "", usage("--weight %q %w", value, err)
-	}
-	return w.String(), nil
 }

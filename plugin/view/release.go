@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
@@ -19,6 +18,7 @@ type Release struct {
 	Refused   []string // why nothing is done for what was asked
 	Down      string   // why nothing moves: the controller is not there
 	Stale     string   // why the counts are not fresh; empty: they are
+	Commit    string   // the change that is waited for, as YAML to paste; empty: none
 	Next      []Step
 	Now       time.Time
 }
@@ -61,29 +61,10 @@ func (r Release) Line() string {
 	}
 	switch s.Phase {
 	case release.Ready, release.Routing, release.TakenOver:
-		line += fmt.Sprintf(", live %s of %s asked", r.Live(), percent(s.Policy.Asked()))
+		line += fmt.Sprintf(", live %s of %s asked", live(s), Share(s.Form, s.Asked()))
 	}
 	if r.Holds != "" && !r.Ended {
 		return line + ": " + r.Holds
 	}
 	return line + ": " + r.Sentence()
 }
-
-// Live is the share that the routes give the grayscale version.
-func (r Release) Live() string { return live(r.Status, false) }
-
-func live(s *release.Status, original bool) string {
-	if s.Live == nil {
-		return "-"
-	}
-	least, most := s.Live.Weight, s.Live.Most
-	if original {
-		least, most = intent.Full-most, intent.Full-least
-	}
-	if least == most {
-		return percent(least)
-	}
-	return least.String() + "-" + percent(most)
-}
-
-func percent(w intent.Weight) string { return w.String() + "%" }

@@ -24,14 +24,19 @@ type page struct {
 
 func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.b, format+"\n", args...) }
 
-// text writes a text that may be longer than a line, under a label.
+// text writes a text that may be longer than a line, under a label. What follows
+// its first line is there to be copied, and stays as it is.
 func (p *page) text(label, text string, paint func(string) string) {
 	const indent = "  "
+	text, copied, _ := strings.Cut(strings.TrimRight(text, "\n"), "\n")
 	for n, line := range Wrap(label+text, p.Width-len(indent)) {
 		if n > 0 {
 			line = indent + line
 		}
 		p.line("%s", paint(line))
+	}
+	for line := range strings.Lines(copied) {
+		p.line("%s", indent+strings.TrimRight(line, "\n"))
 	}
 }
 
@@ -42,6 +47,7 @@ func Status(w io.Writer, t Terminal, r Release) error {
 	if r.Status.Phase != "" {
 		p.line("")
 		p.versions(r)
+		p.contents(r)
 	}
 	p.news(r)
 	p.next(r)
@@ -93,8 +99,10 @@ func (p *page) versions(r Release) {
 	grayscale := []string{"grayscale", s.Clone, s.Grayscale.Version}
 	if !r.Ended {
 		rows[0] = append(rows[0], "READY", "ASKED", "LIVE")
-		original = append(original, ready(s.Original), percent(intent.Full-s.Policy.Asked()), live(s, true))
-		grayscale = append(grayscale, ready(s.Grayscale), percent(s.Policy.Asked()), live(s, false))
+		askedOriginal, asked := weights(s, true)
+		liveOriginal, live := weights(s, false)
+		original = append(original, ready(s.Original), askedOriginal, liveOriginal)
+		grayscale = append(grayscale, ready(s.Grayscale), asked, live)
 	}
 	rows[0] = append(rows[0], "IMAGE")
 	rows = append(rows, append(original, changed(s)), append(grayscale, images(s.Grayscale.Images)))
@@ -109,6 +117,30 @@ func (p *page) versions(r Release) {
 			line = p.Dim(line)
 		}
 		p.line("%s", line)
+	}
+}
+
+// contents says which requests go to the grayscale version by their content, and
+// which are copied to it.
+func (p *page) contents(r Release) {
+	if r.Ended {
+		return
+	}
+	s := r.Status
+	if rows := ruleStates(s); len(rows) > 0 {
+		p.line("")
+		p.line("Requests for the grayscale version by content:")
+		for _, row := range rows { // never cut: a rule is there to be copied
+			p.line("  %-7s  %s", row[0], row[1])
+		}
+	}
+	var live intent.Weight
+	if s.Live != nil {
+		live = s.Live.Mirror
+	}
+	if asked := s.Asked().Mirror; asked > 0 || live > 0 {
+		p.line("")
+		p.text("", fmt.Sprintf("Copied to the grayscale version: %s%% of the original's requests asked, %s%% live", asked, live), plain)
 	}
 }
 
@@ -172,7 +204,9 @@ func (p *page) news(r Release) {
 	switch {
 	case s.Message != "":
 		p.text("", s.Message, plain)
-	case r.Holds != "" && !r.Ended:
+	case r.Commit != "":
+		p.text("Waiting (WaitingForSource): ", r.Holds+". As a patch:\n"+r.Commit, p.Yellow)
+	case r.Holds != "" && !r.Ended && !said(s, r.Holds):
 		p.text("Waiting: ", r.Holds, p.Yellow)
 	}
 	for _, why := range r.Refused {
@@ -198,6 +232,12 @@ func (p *page) news(r Release) {
 		p.b.Reset()
 		p.b.WriteString(text[:before])
 	}
+}
+
+// said says whether the release is Degraded by what it waits for: once is enough.
+func said(s *release.Status, holds string) bool {
+	c := s.Condition(release.Degraded)
+	return c != nil && s.Is(release.Degraded) && c.Message == holds
 }
 
 // condition says what is not as it should be, and nothing else. On the way out

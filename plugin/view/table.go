@@ -49,7 +49,7 @@ func Row(r Release, wide, namespaces bool) []string {
 		age = Age(r.Now, s.Started)
 	}
 	cells = append(cells, s.Task, s.Service.Name, r.Phase(),
-		fmt.Sprintf("%s->%s", s.Original.Version, s.Grayscale.Version), ready(s.Grayscale), percent(s.Policy.Asked()), live(s, false), age)
+		fmt.Sprintf("%s->%s", s.Original.Version, s.Grayscale.Version), ready(s.Grayscale), Share(s.Form, s.Asked()), live(s), age)
 	if wide {
 		degraded := ""
 		if c := s.Condition(release.Degraded); c != nil && s.Is(release.Degraded) {

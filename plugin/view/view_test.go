@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
@@ -66,6 +67,76 @@ func failing() Release {
 	return r
 }
 
+// byContent is a release whose rules are partly delivered, beside a weight and
+// with one that leaves.
+func byContent() Release {
+	r := routing()
+	s := r.Status
+	internal := content.Rule{Cookie: &content.Cookie{Name: "User", Match: content.Match{Kind: content.Exact, Value: "Internal"}}}
+	phones := content.Rule{Headers: map[string]content.Match{"end-user": {Kind: content.Prefix, Value: "tester-of-the-second-version"}}, OS: []string{"iOS", "Android"}}
+	beta := content.Rule{Query: map[string]content.Match{"beta": {Kind: content.Present}}}
+	s.Policy.Match = []content.Rule{internal, phones}
+	s.Live.Match, s.Live.Content = []content.Rule{internal, beta}, 4
+	s.SetCondition(release.Routed, false, release.ReasonUndelivered, "10 % and 2 rules asked, 10 % and 2 rules live", began)
+	r.Holds = "every proxy must know the routes"
+	return r
+}
+
+// held is the same after all traffic went back to the original.
+func held() Release {
+	r := byContent()
+	r.Status.Phase, r.Holds = release.Ready, ""
+	r.Status.Policy.Traffic, r.Status.Live = intent.TrafficOriginal, &release.Live{Routes: 2}
+	r.Status.SetCondition(release.Routed, true, release.ReasonDelivered, "0 % asked, 0 % live", began)
+	return r
+}
+
+// mirrored is a release that gets copies of requests and none itself.
+func mirrored() Release {
+	r := routing()
+	r.Status.Phase = release.Routing
+	r.Status.Policy = release.Policy{Mirror: 550, Traffic: intent.TrafficPolicy}
+	r.Status.Live = &release.Live{Routes: 2, Mirror: 550}
+	return r
+}
+
+// blueGreen is a blue-green release before or after its take-over.
+func blueGreen(traffic intent.Traffic, share intent.Weight) Release {
+	r := routing()
+	s := r.Status
+	s.Form, s.Phase = intent.BlueGreen, release.Ready
+	if share > 0 {
+		s.Phase = release.TakenOver
+	}
+	s.Policy = release.Policy{Traffic: traffic}
+	s.Live = &release.Live{Weight: share, Most: share, Routes: 2}
+	s.Grayscale.Ready, s.Grayscale.Replicas = 9, 9
+	return r
+}
+
+// fought is a release whose writes somebody else undoes, with something to paste.
+func fought() Release {
+	r := routing()
+	const what = "argocd-controller has undone our routes in VirtualService shop/reviews 3 times within a minute; let it ignore them:\n" +
+		"ignoreDifferences:\n- group: networking.istio.io\n  kind: VirtualService\n  name: reviews\n  jqPathExpressions: ['.spec.http[] | select(.route[]?.destination.subset // \"\" | startswith(\"grayscale-\"))']"
+	r.Status.SetCondition(release.Degraded, true, release.ReasonFought, what, began)
+	r.Holds = what
+	return r
+}
+
+// source is a release that waits for a commit to finish in place.
+func source() Release {
+	r := routing()
+	s := r.Status
+	s.Phase, s.Finish = release.TakenOver, intent.InPlace
+	s.Policy = release.Policy{Traffic: intent.TrafficGrayscale, End: intent.EndFinish}
+	s.Live = &release.Live{Weight: intent.Full, Most: intent.Full, Routes: 2}
+	r.Holds = "Helm manages the original, so the change has to be made there"
+	r.Commit = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: reviews\n  namespace: shop\n"
+	s.SetCondition(release.Progressing, true, release.ReasonWaitingForSource, r.Holds, began)
+	return r
+}
+
 // over is a release that the history keeps.
 func over(phase release.Phase, message string) Release {
 	r := routing()
@@ -101,6 +172,14 @@ func TestStatus(t *testing.T) {
 		"finished":      {over(release.Finished, ""), Terminal{Width: 80}},
 		"rejected":      {over(release.Rejected, "Service shop/reviews is held by release other of Deployment shop/reviews-v9"), Terminal{Width: 80}},
 		"refused":       {asked(), Terminal{Width: 80}},
+		"content":       {byContent(), Terminal{Width: 80}},
+		"content-40":    {byContent(), Terminal{Width: 40, TTY: true}},
+		"content-held":  {held(), Terminal{Width: 80}},
+		"mirror":        {mirrored(), Terminal{Width: 80}},
+		"blue":          {blueGreen(intent.TrafficPolicy, 0), Terminal{Width: 80}},
+		"green":         {blueGreen(intent.TrafficGrayscale, intent.Full), Terminal{Width: 80}},
+		"fought":        {fought(), Terminal{Width: 80}},
+		"source":        {source(), Terminal{Width: 80}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -113,7 +192,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	releases := []Release{asked(), failing(), routing()}
+	releases := []Release{asked(), failing(), routing(), byContent(), mirrored(), blueGreen(intent.TrafficGrayscale, intent.Full)}
 	for name, c := range map[string]struct{ wide, namespaces bool }{"table": {}, "table-wide": {true, true}} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -145,6 +224,9 @@ func TestLine(t *testing.T) {
 		"shop/reviews-v2: Routing, live 10% of 10% asked: both versions share the traffic":                               routing(),
 		"shop/reviews-v2: Ready, 1/1 pods ready, live 0% of 0% asked: the grayscale version is ready and has no traffic": ready,
 		"shop/reviews-v2: Starting, 0/1 pods ready: 0 of 1 pods of the grayscale version are ready":                      failing(),
+		"shop/reviews-v2: Routing, live 10%, 2 rules of 10%, 2 rules asked: every proxy must know the routes":            byContent(),
+		"shop/reviews-v2: Routing, live 0%, mirror 5.5% of 0%, mirror 5.5% asked: both versions share the traffic":       mirrored(),
+		"shop/reviews-v2: TakenOver, live all of all asked: the grayscale version has all traffic":                       blueGreen(intent.TrafficGrayscale, intent.Full),
 		"shop/reviews-v2: Finished: the grayscale version is the only one":                                               over(release.Finished, ""),
 		"shop/reviews-v2: Refused: the controller can't start it":                                                        asked(),
 	} {
