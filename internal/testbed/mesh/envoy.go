@@ -61,7 +61,11 @@ func (m *Mesh) StartProxies(ctx context.Context) error {
 }
 
 func (m *Mesh) startEnvoy(p proxy) (*process.Process, error) {
-	text, err := bootstrap(p, m.secrets)
+	port := xdsPort
+	if p.name == sidecar.name {
+		port = m.sidecarXDSPort
+	}
+	text, err := bootstrap(p, tcp(p.istiod, port), m.secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +83,7 @@ type object = map[string]any
 // bootstrap is Envoy's first configuration: who it is, where istiod is, and
 // the socket of its certificates.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto
-func bootstrap(p proxy, secrets string) ([]byte, error) {
+func bootstrap(p proxy, istiod object, secrets string) ([]byte, error) {
 	host, port, err := net.SplitHostPort(p.admin)
 	if err != nil {
 		return nil, fmt.Errorf("admin address of %s: %w", p.name, err)
@@ -99,7 +103,9 @@ func bootstrap(p proxy, secrets string) ([]byte, error) {
 				"grpc_services": []object{{"envoy_grpc": object{"cluster_name": "xds-grpc"}}},
 			},
 		},
-		"static_resources": object{"clusters": []object{grpcCluster("xds-grpc", tcp(p.istiod, istiodXDSPort)), grpcCluster("sds-grpc", object{"pipe": object{"path": secrets}})}},
+		"static_resources": object{"clusters": []object{
+			grpcCluster("xds-grpc", istiod), grpcCluster("sds-grpc", object{"pipe": object{"path": secrets}}),
+		}},
 		// The sidecar's own connections are known by where they come from: they
 		// are not redirected to it again.
 		"cluster_manager": object{"upstream_bind_config": object{"source_address": object{"address": p.ip, "port_value": 0}}},

@@ -5,10 +5,7 @@ package mesh
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
-	"path/filepath"
-	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -31,15 +28,16 @@ const (
 	SidecarAdminAddress = "127.0.0.1:15000"
 	// IstiodAddress is istiod's monitoring and debug server.
 	IstiodAddress = "127.0.0.1:15014"
-
-	istiodXDSPort = 15010
-	istiodHTTP    = "127.0.0.1:18080"
+	// SlowIstiodAddress is that of the slow one, where there is one.
+	SlowIstiodAddress = "127.0.0.1:15114"
 )
 
 // Mesh is a running mesh.
 type Mesh struct {
 	programs            binaries.Set
 	data, logs, secrets string
+	// sidecarXDSPort is that of the sidecar's istiod.
+	sidecarXDSPort int
 	// Processes are what has been started, for a watch over them.
 	Processes []*process.Process
 }
@@ -47,7 +45,7 @@ type Mesh struct {
 // New returns a mesh whose files go to data and logs to logs, and whose
 // Envoys get their certificates by the socket secrets.
 func New(programs binaries.Set, data, logs, secrets string) *Mesh {
-	return &Mesh{programs: programs, data: data, logs: logs, secrets: secrets}
+	return &Mesh{programs: programs, data: data, logs: logs, secrets: secrets, sidecarXDSPort: xdsPort}
 }
 
 // Prepare creates what istiod wants to find: namespace and
@@ -69,40 +67,4 @@ func (m *Mesh) start(name, path string, env []string, args ...string) (*process.
 		m.Processes = append(m.Processes, p)
 	}
 	return p, err
-}
-
-// meshConfig keeps out the filters that only Istio's own build of Envoy has.
-// https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
-const meshConfig = `
-defaultProviders: {}
-accessLogFile: ""
-`
-
-// StartIstiod starts istiod with a kubeconfig, env (K=V) added to its
-// environment, and returns when it is ready.
-func (m *Mesh) StartIstiod(ctx context.Context, kubeconfig string, env []string) error {
-	config := filepath.Join(m.data, "mesh.yaml")
-	if err := os.WriteFile(config, []byte(meshConfig), 0o600); err != nil {
-		return fmt.Errorf("writing the mesh configuration: %w", err)
-	}
-	p, err := m.start("istiod", m.programs.Istiod, append(istiodEnv(), env...),
-		"discovery", "--kubeconfig="+kubeconfig, "--meshConfig="+config,
-		"--httpAddr="+istiodHTTP, "--httpsAddr=", fmt.Sprintf("--grpcAddr=0.0.0.0:%d", istiodXDSPort), "--secureGRPCAddr=",
-		"--monitoringAddr="+IstiodAddress, "--ctrlz_port=0")
-	if err != nil {
-		return err
-	}
-	return p.Ready(ctx, process.HTTPProbe(&http.Client{Timeout: time.Second}, "http://"+istiodHTTP+"/ready"))
-}
-
-// istiodEnv makes istiod push soon: it waits for quiet for a tenth of a
-// second, and for half a second at most (10 s in a cluster).
-// https://istio.io/latest/docs/reference/commands/pilot-discovery/#envvars
-func istiodEnv() []string {
-	return []string{
-		"POD_NAMESPACE=" + Namespace, "POD_NAME=istiod", "REVISION=default",
-		"PILOT_ENABLE_METADATA_EXCHANGE=false", "PILOT_ENABLE_ALPN_FILTER=false",
-		"INJECTION_WEBHOOK_CONFIG_NAME=", "VALIDATION_WEBHOOK_CONFIG_NAME=",
-		"PILOT_DEBOUNCE_AFTER=100ms", "PILOT_DEBOUNCE_MAX=500ms",
-	}
 }

@@ -67,6 +67,10 @@ func TestOutside(t *testing.T) {
 		t.Parallel()
 		testUp(t)
 	})
+	t.Run("with a slow istiod", func(t *testing.T) {
+		t.Parallel()
+		testSlow(t)
+	})
 }
 
 // testInside runs this program's own tests in a testbed, by a shell that adds

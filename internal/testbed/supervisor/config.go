@@ -5,6 +5,7 @@ package supervisor
 import (
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/binaries"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/controlplane"
@@ -28,7 +29,10 @@ type Config struct {
 	// InstallFlags are added to the product's install, IstiodEnv (K=V) to
 	// istiod's environment.
 	InstallFlags, IstiodEnv []string
-	Binaries                binaries.Set
+	// SlowIstiod, if not 0, gives the sidecar an istiod of its own that pushes
+	// so much later.
+	SlowIstiod time.Duration
+	Binaries   binaries.Set
 	// Outside are the addresses of the listeners that the outer process handed
 	// over, one for each of Forwarded; none for run.
 	Outside []string
@@ -41,14 +45,20 @@ func (c Config) isUp() bool { return len(c.Outside) > 0 }
 const meshProxyAddress = "127.0.0.1:15080"
 
 // Forwarded are the addresses inside that up makes reachable from outside.
-var Forwarded = []string{
-	controlplane.APIServerAddress, mesh.GatewayAddress, meshProxyAddress,
-	mesh.GatewayAdminAddress, mesh.SidecarAdminAddress, mesh.IstiodAddress,
+func (c Config) Forwarded() []string {
+	all := []string{
+		controlplane.APIServerAddress, mesh.GatewayAddress, meshProxyAddress,
+		mesh.GatewayAdminAddress, mesh.SidecarAdminAddress, mesh.IstiodAddress,
+	}
+	if c.SlowIstiod > 0 {
+		all = append(all, mesh.SlowIstiodAddress)
+	}
+	return all
 }
 
 // address is where a user reaches an inside address: outside for up.
 func (c Config) address(inside string) string {
-	for i, a := range Forwarded {
+	for i, a := range c.Forwarded() {
 		if a == inside && i < len(c.Outside) {
 			return c.Outside[i]
 		}
@@ -75,7 +85,7 @@ func (c Config) serversCA() string { return c.path("servers-ca.crt") }
 
 // environment are the variables that a user's command gets.
 func (c Config) environment() [][2]string {
-	return [][2]string{
+	variables := [][2]string{
 		{"KUBECONFIG", c.path("kubeconfig")},
 		{"GATEWAY_URL", "http://" + c.address(mesh.GatewayAddress)},
 		{"MESH_PROXY", "http://" + c.address(meshProxyAddress)},
@@ -87,6 +97,10 @@ func (c Config) environment() [][2]string {
 		{"TESTBED_DIR", c.dir()},
 		{"AUDIT_LOG", c.path("audit.log")},
 	}
+	if c.SlowIstiod > 0 {
+		variables = append(variables, [2]string{"ISTIOD_SLOW", "http://" + c.address(mesh.SlowIstiodAddress)})
+	}
+	return variables
 }
 
 // searchPath is what comes first on PATH: the plugin, and kubectl unless the

@@ -108,7 +108,7 @@ func (t *testbed) startMesh(ctx context.Context, data string) error {
 	if err := t.cluster.WriteKubeconfig(controlplane.Istiod, controlplane.APIServerAddress, kubeconfig); err != nil {
 		return err
 	}
-	if err := t.mesh.StartIstiod(ctx, kubeconfig, t.config.IstiodEnv); err != nil {
+	if err := t.mesh.StartIstiods(ctx, kubeconfig, t.config.IstiodEnv, t.config.SlowIstiod); err != nil {
 		return err
 	}
 	return t.mesh.StartProxies(ctx)
@@ -178,7 +178,7 @@ func (t *testbed) serveProxy(resolver *proxy.Resolver) error {
 // forward makes what is inside reachable where up says that it is: outside,
 // and for up's own command, which gets the same addresses, in here too.
 func (t *testbed) forward() error {
-	for i, inside := range Forwarded[:len(t.config.Outside)] {
+	for i, inside := range t.config.Forwarded()[:len(t.config.Outside)] {
 		file := namespace.File(i, inside)
 		outside, err := net.FileListener(file)
 		if err != nil {

@@ -50,9 +50,11 @@ The command gets the caller's folder, environment and terminal, and
   KUBECONFIG    for the API server, as an administrator
   GATEWAY_URL   the ingress gateway: curl -H 'Host: shop.example' $GATEWAY_URL/
   MESH_PROXY    leads through a client's sidecar: curl -x $MESH_PROXY http://reviews.shop:9080/
+  GATEWAY_IP    the gateway's address, for Gateways with other ports
+  SERVERS_CA    CA certificate, PEM file, of pods that serve TLS themselves
   TESTBED_DIR   logs/ of every part, pids/ of pods that are processes
   AUDIT_LOG     every write, and the reads of all but the cluster's own parts
-  ENVOY_GATEWAY_ADMIN, ENVOY_SIDECAR_ADMIN, ISTIOD   admin and debug URLs
+  ENVOY_GATEWAY_ADMIN, ENVOY_SIDECAR_ADMIN, ISTIOD, ISTIOD_SLOW   admin and debug URLs
   PATH          with kubectl and the plugin`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -87,6 +89,7 @@ func addFlags(flags *pflag.FlagSet, config *supervisor.Config) {
 	flags.StringVar(&config.Dir, "dir", "", "folder for logs and kubeconfig, kept at the end (default: one that ends with the testbed)")
 	flags.StringArrayVar(&config.InstallFlags, "install-flag", nil, "flag for the product's install, such as --drain=5s; may be repeated")
 	flags.StringArrayVar(&config.IstiodEnv, "istiod-env", nil, "environment for istiod, as NAME=VALUE; may be repeated")
+	flags.DurationVar(&config.SlowIstiod, "slow-istiod", 0, "give the sidecar an istiod of its own that pushes so much later, such as 5s; the gateway keeps the other")
 }
 
 func ensure(ctx context.Context) (binaries.Set, error) {
@@ -107,7 +110,7 @@ func up(ctx context.Context, config supervisor.Config) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(remove)) }()
 	}
 	var files []*os.File
-	for _, inside := range supervisor.Forwarded {
+	for _, inside := range config.Forwarded() {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return fmt.Errorf("listening for %s: %w", inside, err)
@@ -125,6 +128,9 @@ func up(ctx context.Context, config supervisor.Config) (err error) {
 
 // enter starts the supervisor in its namespaces and waits for it.
 func enter(ctx context.Context, config supervisor.Config, files []*os.File, remove string) error {
+	if config.SlowIstiod < 0 {
+		return fmt.Errorf("--slow-istiod=%s: want 0 or more", config.SlowIstiod)
+	}
 	if err := locate(&config); err != nil {
 		return err
 	}
