@@ -43,6 +43,12 @@ var sideBySide = []scenario{
 	{"RoutesMeddled", routesMeddled},
 	{"ServiceDeleted", serviceDeleted},
 	{"SharedVirtualService", sharedVirtualService},
+	{"ByContent", byContent},
+	{"Mirrored", mirrored},
+	{"BlueGreen", blueGreen},
+	{"InPlace", inPlace},
+	{"WaitingForSource", waitingForSource},
+	{"ManagedAccepted", managedAccepted},
 }
 
 var oneByOne = []scenario{

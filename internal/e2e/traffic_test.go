@@ -30,6 +30,8 @@ type want struct {
 	version  string   // whose share is judged; empty: none is
 	share    float64
 	failures int // that are tolerated
+	// other holds for the targets that are named in it, instead of all this.
+	other map[string]want
 }
 
 // only wants answers of these versions.
@@ -38,6 +40,19 @@ func only(versions ...string) want { return want{versions: versions} }
 // split wants two versions, the second with that share in percent.
 func split(original, grayscale string, percent float64) want {
 	return want{versions: []string{original, grayscale}, version: grayscale, share: percent / 100}
+}
+
+// but wants something else of some targets.
+func (w want) but(other want, targets ...string) want {
+	out := w
+	out.other = maps.Clone(w.other)
+	if out.other == nil {
+		out.other = map[string]want{}
+	}
+	for _, name := range targets {
+		out.other[name] = other
+	}
+	return out
 }
 
 func throughGateway(namespace string) load.Target {
@@ -160,12 +175,21 @@ func counts(c load.Counts) string {
 	return s
 }
 
+// of is what is wanted of one target.
+func (w want) of(target string) want {
+	if other, ok := w.other[target]; ok {
+		return other
+	}
+	return w
+}
+
 func (w want) judge(t *testing.T, p load.Phase, total load.Counts) {
 	t.Helper()
 	if total.Failed > w.failures {
 		t.Errorf("phase %s: %d of %d requests failed, %d may: %s", p.Name, total.Failed, total.Requests, w.failures, strings.Join(total.Failures, "; "))
 	}
 	for way, c := range p.Targets {
+		w := w.of(way)
 		for version, n := range c.Versions {
 			if !slices.Contains(w.versions, version) {
 				t.Errorf("phase %s, %s: %d of %d answers are of version %s, want only %v", p.Name, way, n, c.Requests, version, w.versions)
