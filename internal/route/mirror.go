@@ -1,6 +1,8 @@
 package route
 
 import (
+	"math"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
@@ -95,7 +97,16 @@ func ourMirror(from []destination, split Split) any {
 	share := float64(split.Mirror) / 100 * float64(part.weight) / float64(all)
 	to := copied(object(part.entry, "destination")).(map[string]any)
 	to["subset"] = split.Subsets[part.subset].Mirror
-	return map[string]any{"destination": to, "percentage": map[string]any{"value": share}}
+	return map[string]any{"destination": to, "percentage": map[string]any{"value": jsonNumber(share)}}
+}
+
+// jsonNumber is the number as it comes back from the API server, so that what
+// stands can be compared with what should.
+func jsonNumber(f float64) any {
+	if f == math.Trunc(f) {
+		return int64(f)
+	}
+	return f
 }
 
 // original adds up the destinations that are the original's: the first of them
