@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// CPUAnnotation on a pod is the CPU that it is said to use, as a Quantity
-	// such as 250m; MemoryAnnotation is its memory. They may change at any time.
-	CPUAnnotation    = "testbed/cpu"
+	// CPUAnnotation on a pod is the CPU that it is said to use, in cores, as a
+	// Quantity of 0 or more such as 250m. It may change at any time.
+	CPUAnnotation = "testbed/cpu"
+	// MemoryAnnotation is its memory, in bytes, such as 64Mi.
 	MemoryAnnotation = "testbed/memory"
 )
 

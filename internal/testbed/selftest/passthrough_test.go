@@ -88,6 +88,12 @@ func testPassthrough(t *testing.T) {
 			})
 		}
 	}
+	// From outside of the testbed the mesh proxy leads to the gateway's ports.
+	conn := tunnel(t, gateway+":9000")
+	defer func() { _ = conn.Close() }()
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, `"version":"v2"`) {
+		t.Errorf("the greeting by the mesh proxy and the gateway is %q, %v", line, err)
+	}
 	if version, err := askTLS(t.Context(), gateway+":9443", "other.example"); err == nil {
 		t.Errorf("a name without a route reached %s", version)
 	}
