@@ -50,6 +50,7 @@ func Status(w io.Writer, t Terminal, r Release) error {
 		p.contents(r)
 	}
 	p.news(r)
+	p.commit(r)
 	p.next(r)
 	_, err := io.WriteString(w, p.b.String())
 	return err
@@ -120,30 +121,6 @@ func (p *page) versions(r Release) {
 	}
 }
 
-// contents says which requests go to the grayscale version by their content, and
-// which are copied to it.
-func (p *page) contents(r Release) {
-	if r.Ended {
-		return
-	}
-	s := r.Status
-	if rows := ruleStates(s); len(rows) > 0 {
-		p.line("")
-		p.line("Requests for the grayscale version by content:")
-		for _, row := range rows { // never cut: a rule is there to be copied
-			p.line("  %-7s  %s", row[0], row[1])
-		}
-	}
-	var live intent.Weight
-	if s.Live != nil {
-		live = s.Live.Mirror
-	}
-	if asked := s.Asked().Mirror; asked > 0 || live > 0 {
-		p.line("")
-		p.text("", fmt.Sprintf("Copied to the grayscale version: %s%% of the original's requests asked, %s%% live", asked, live), plain)
-	}
-}
-
 // fit makes the table as wide as the terminal: images lose their beginning, for
 // two versions differ in the tags, and the names can be told from the versions.
 func (p *page) fit(rows [][]string) [][]string {
@@ -205,7 +182,7 @@ func (p *page) news(r Release) {
 	case s.Message != "":
 		p.text("", s.Message, plain)
 	case r.Commit != "":
-		p.text("Waiting (WaitingForSource): ", r.Holds+". As a patch:\n"+r.Commit, p.Yellow)
+		p.text("Waiting (WaitingForSource): ", r.Holds, p.Yellow)
 	case r.Holds != "" && !r.Ended && !said(s, r.Holds):
 		p.text("Waiting: ", r.Holds, p.Yellow)
 	}

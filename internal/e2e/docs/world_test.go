@@ -1,0 +1,335 @@
+package docs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// soon bounds everything that is waited for: it is long, for the machine may be
+// busy, and nothing waits longer than it must.
+const soon = 2 * time.Minute
+
+// world is one example's own namespace, with the app that the pages speak of.
+type world struct {
+	t         *testing.T
+	ctx       context.Context
+	namespace string
+	original  string
+	clients   *clients
+	before    string // the user's routes
+}
+
+// app is Service reviews with an original of two pods, a gateway, and routes of
+// the user's own. NS is the namespace.
+const app = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec:
+  selector: {app: reviews}
+  ports: [{name: http, port: 9080}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ORIGINAL, annotations: {NOTES}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {SELECTOR}}
+  template:
+    metadata: {labels: {app: reviews, version: v1}}
+    spec:
+      containers: [{name: reviews, image: "example/reviews:v1", ports: [{containerPort: 9080}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [NS.test]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [NS.test, reviews]
+  gateways: [front, mesh]
+  http:
+  - name: api
+    match: [{uri: {prefix: /api}}]
+    rewrite: {uri: /}
+    timeout: 10s
+    route: [{destination: {host: reviews}}]
+  - name: all
+    timeout: 10s
+    route: [{destination: {host: reviews}}]
+`
+
+// newWorld makes the namespace and the app, with clients that are all answered
+// by v1. kind is the expectation's original.
+func newWorld(t *testing.T, kind string) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), original: "reviews-v1"}
+	selector, notes := "app: reviews, version: v1", ""
+	if name, by, _ := strings.Cut(kind, ", "); name != "" {
+		w.original, selector = name, "app: reviews"
+		if by != "" {
+			notes = "meta.helm.sh/release-name: shop"
+		}
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "docs-"}}
+	if err := cluster.Create(w.ctx, namespace); err != nil {
+		t.Fatalf("making a namespace: %v", err)
+	}
+	w.namespace = namespace.Name
+	t.Cleanup(func() {
+		if err := cluster.Delete(context.WithoutCancel(w.ctx), namespace); err != nil {
+			t.Errorf("deleting namespace %s: %v", w.namespace, err)
+		}
+	})
+	text := strings.NewReplacer("ORIGINAL", w.original, "SELECTOR", selector, "NOTES", notes, "NS", w.namespace).Replace(app)
+	w.shell("kubectl apply -f app.yaml\nkubectl rollout status deployment "+w.original+" --timeout 60s", map[string]string{"app.yaml": text})
+	w.before = w.routes()
+	w.clients = w.startClients()
+	return w
+}
+
+// begin brings the release to where a section starts.
+func (w *world) begin(from map[string]string) {
+	w.t.Helper()
+	if from == nil {
+		return
+	}
+	annotations := map[string]string{}
+	for key, value := range from {
+		annotations[intent.Prefix+key] = value
+	}
+	w.clients.begin("to where the section begins", anyOf("v1", "v2"))
+	w.write(annotations)
+	switch from["traffic"] {
+	case "grayscale":
+		w.wait("", "takeover")
+		w.clients.settle(expectation{weight: 100, insiders: true})
+	case "original":
+		w.wait("", "policy")
+	default:
+		w.wait("", "policy")
+		w.wait("", "ready")
+	}
+}
+
+// annotate writes an example's annotations on the original, as they stand.
+func (w *world) annotate(text string) {
+	w.t.Helper()
+	var annotations map[string]string
+	if err := yaml.UnmarshalStrict([]byte(text), &annotations); err != nil {
+		w.t.Fatalf("the example is no list of annotations: %v\n%s", err, text)
+	}
+	w.write(annotations)
+}
+
+func (w *world) write(annotations map[string]string) {
+	w.t.Helper()
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": annotations}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	d := object(deployments)
+	d.SetNamespace(w.namespace)
+	d.SetName(w.original)
+	if err := cluster.Patch(w.ctx, d, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		w.t.Fatalf("annotating Deployment %s: %v\n%s", w.original, err, patch)
+	}
+}
+
+// shell runs command lines as a user would, in the namespace and in a folder
+// with those files, and gives all that they say.
+func (w *world) shell(lines string, files map[string]string) string {
+	w.t.Helper()
+	folder := w.t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	const inNamespace = `kubectl config view --raw --flatten > config
+export KUBECONFIG=$PWD/config
+kubectl config set-context --current --namespace "$NAMESPACE" > /dev/null
+`
+	cmd := exec.CommandContext(w.ctx, "bash", "-euo", "pipefail", "-c", inNamespace+lines)
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "NAMESPACE="+w.namespace)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("%s: %v\n%s", lines, err, out)
+	}
+	return string(out)
+}
+
+// wait waits until the release has come that far: the end must not be asked for
+// twice, so what a command line has waited for is simply so.
+func (w *world) wait(task, goal string) {
+	w.t.Helper()
+	if task == "" {
+		task = "reviews-v2"
+	}
+	if goal == "" {
+		goal = "policy"
+	}
+	w.shell(fmt.Sprintf("kubectl grayscale wait %s --for %s --timeout %s", task, goal, soon), nil)
+}
+
+// eventually polls until a condition holds. Its sentence says what stands
+// instead, for the failure.
+func (w *world) eventually(what string, holds func() (bool, string)) {
+	w.t.Helper()
+	last := ""
+	err := wait.PollUntilContextTimeout(w.ctx, 100*time.Millisecond, soon, true, func(context.Context) (ok bool, _ error) {
+		ok, last = holds()
+		return ok, nil
+	})
+	if err != nil {
+		w.t.Fatalf("%s: not seen in %s; instead: %s", what, soon, last)
+	}
+}
+
+// The kinds that are read here.
+var (
+	deployments     = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
+	services        = schema.GroupVersionKind{Version: "v1", Kind: "Service"}
+	virtualServices = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "VirtualService"}
+)
+
+func object(kind schema.GroupVersionKind) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(kind)
+	return u
+}
+
+func (w *world) get(kind schema.GroupVersionKind, name string) *unstructured.Unstructured {
+	w.t.Helper()
+	u := object(kind)
+	if err := cluster.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: name}, u); err != nil {
+		w.t.Fatalf("reading %s %s/%s: %v", kind.Kind, w.namespace, name, err)
+	}
+	return u
+}
+
+func (w *world) deployment(name string) *unstructured.Unstructured { return w.get(deployments, name) }
+
+// has wants exactly these Deployments.
+func (w *world) has(names ...string) {
+	w.t.Helper()
+	all := &unstructured.UnstructuredList{}
+	all.SetGroupVersionKind(deployments)
+	if err := cluster.List(w.ctx, all, client.InNamespace(w.namespace)); err != nil {
+		w.t.Fatal(err)
+	}
+	var got []string
+	for n := range all.Items {
+		got = append(got, all.Items[n].GetName())
+	}
+	if slices.Sort(got); !slices.Equal(got, names) {
+		w.t.Errorf("the Deployments are %v, want %v", got, names)
+	}
+}
+
+// replicas wants that many pods of a Deployment, ready.
+func (w *world) replicas(name string, want int32) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("%d pods of Deployment %s", want, name), func() (bool, string) {
+		d := w.deployment(name)
+		ready, _, _ := unstructured.NestedInt64(d.Object, "status", "readyReplicas")
+		asked := release.WorkloadOf(d).Replicas
+		return asked == want && ready == int64(want), fmt.Sprintf("%d asked, %d ready", asked, ready)
+	})
+}
+
+// container wants an environment variable and a limit of memory.
+func (w *world) container(name, variable, memory string) {
+	w.t.Helper()
+	containers, _, _ := unstructured.NestedSlice(w.deployment(name).Object, "spec", "template", "spec", "containers")
+	text, err := json.Marshal(containers)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, part := range []string{variable, `"memory":"` + memory + `"`, `"image":"example/reviews:v1"`} {
+		if !strings.Contains(string(text), part) {
+			w.t.Errorf("the containers of Deployment %s lack %s: %s", name, part, text)
+		}
+	}
+}
+
+// ended wants the release over in that way, and nothing left in the user's objects.
+func (w *world) ended(phase string) {
+	w.t.Helper()
+	annotations := w.get(services, "reviews").GetAnnotations()
+	history, err := release.ParseHistory(annotations[intent.AnnotationHistory])
+	if err != nil || len(history.Entries) != 1 || string(history.Entries[0].Phase) != phase {
+		w.t.Errorf("the history is %+v (%v), want one release, %s", history, err, phase)
+	}
+	if status := annotations[intent.AnnotationStatus]; status != "" {
+		w.t.Errorf("there still is a status: %s", status)
+	}
+	if after := w.routes(); after != w.before {
+		w.t.Errorf("the user's routes are\n%s\nand were\n%s", after, w.before)
+	}
+}
+
+// routes is the spec of the user's VirtualService, as text.
+func (w *world) routes() string {
+	w.t.Helper()
+	text, err := yaml.Marshal(w.get(virtualServices, "reviews").Object["spec"])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// copies counts the requests that both proxies sent to the mirror's subset.
+func (w *world) copies() int {
+	w.t.Helper()
+	total := 0
+	for _, admin := range []string{os.Getenv("ENVOY_GATEWAY_ADMIN"), os.Getenv("ENVOY_SIDECAR_ADMIN")} {
+		res, err := http.Get(admin + "/stats?filter=grayscale-mirror.*upstream_rq_total")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil {
+			w.t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+			if n, err := strconv.Atoi(value); err == nil && strings.Contains(name, "."+w.namespace+".") && strings.HasSuffix(name, "upstream_rq_total") {
+				total += n
+			}
+		}
+	}
+	return total
+}
