@@ -41,6 +41,7 @@ func scheme(s string) func(*Request)     { return func(r *Request) { r.Scheme = 
 func host(h string) func(*Request)       { return func(r *Request) { r.Host = h } }
 func port(p uint32) func(*Request)       { return func(r *Request) { r.Port = p } }
 func from(ns string) func(*Request)      { return func(r *Request) { r.Proxy.Namespace = ns } }
+func joining(r *Request)                 { r.Proxy.JoinsHeaders = true }
 func through(name string) func(*Request) { return func(r *Request) { r.Gateway, r.Port = name, 80 } }
 func header(name, value string) func(*Request) {
 	return func(r *Request) { r.Headers = append(r.Headers, Header{name, value}) }
@@ -118,8 +119,11 @@ func TestConditions(t *testing.T) {
 		{`{headers: {End-User: {exact: jason}}}`, get(header("end-user", "jason")), ""},
 		{`{headers: {end-user: {exact: jason}}}`, get(), `header end-user is absent, want "jason"`},
 		{`{headers: {end-user: {exact: jason}}}`, get(header("end-user", "Jason")), `header end-user is "Jason", want "jason"`},
-		{`{headers: {a: {exact: "1,2"}}}`, get(header("a", "1"), header("A", "2")), ""},
-		{`{headers: {a: {exact: "1"}}}`, get(header("a", "1"), header("a", "2")), `header a is "1,2", want "1"`},
+		{`{headers: {a: {exact: "2"}}}`, get(header("a", "1"), header("A", "2")), ""},
+		{`{headers: {a: {exact: "1,2"}}}`, get(header("a", "1"), header("a", "2")), `header a is "1, 2", want "1,2"`},
+		{`{headers: {a: {exact: "1,2"}}}`, get(header("a", "1"), header("a", "2"), joining), ""},
+		{`{headers: {a: {exact: "1"}}}`, get(header("a", "1"), header("a", "2"), joining), `header a is "1,2", want "1"`},
+		{`{headers: {user-agent: {exact: "1,2"}}}`, get(header("user-agent", "1"), header("User-Agent", "2")), ""},
 		{`{headers: {a: {exact: ""}}}`, get(header("a", "")), ""},
 		{`{headers: {a: {exact: ""}}}`, get(), `header a is absent, want ""`},
 		{`{headers: {a: {}}}`, get(header("a", "")), ""},
@@ -138,6 +142,9 @@ func TestConditions(t *testing.T) {
 		{`{withoutHeaders: {"@request.auth.claims[sub]": {exact: jason}}}`, get(), ""},
 		{`{withoutHeaders: {a: {}}}`, get(), ""},
 		{`{withoutHeaders: {a: {}}}`, get(header("a", "")), `header a is "", want none`},
+		{`{withoutHeaders: {a: {exact: "2"}}}`, get(header("a", "1"), header("a", "2")), `header a is "2", want anything but "2"`},
+		{`{withoutHeaders: {a: {exact: "1,2"}}}`, get(header("a", "1"), header("a", "2")), ""},
+		{`{withoutHeaders: {a: {exact: "1,2"}}}`, get(header("a", "1"), header("a", "2"), joining), `header a is "1,2", want anything but "1,2"`},
 		{`{withoutHeaders: {a: {exact: x}}}`, get(), ""},
 		{`{withoutHeaders: {a: {exact: x}}}`, get(header("a", "y")), ""},
 		{`{withoutHeaders: {a: {exact: x}}}`, get(header("a", "x")), `header a is "x", want anything but "x"`},

@@ -92,15 +92,16 @@ func claim(name string) bool {
 	return len(rest) > 1 && rest[0] == '.' || len(rest) > 2 && rest[0] == '[' && rest[len(rest)-1] == ']'
 }
 
+// headerFails: of several values one has to match.
 func headerFails(r Request, name string, want *networking.StringMatch) string {
 	if claim(name) {
 		return name + " is absent: no token was verified"
 	}
-	value, ok := r.header(name)
-	if ok && (present(want) || matches(want, value)) {
+	values := r.headers(name)
+	if slices.ContainsFunc(values, func(value string) bool { return matches(want, value) }) {
 		return ""
 	}
-	return unlike("header "+name, value, ok, want)
+	return unlike("header "+name, strings.Join(values, ", "), len(values) > 0, want)
 }
 
 // withoutFails is the opposite. A header that is absent counts as an empty one,
@@ -109,12 +110,20 @@ func withoutFails(r Request, name string, want *networking.StringMatch) string {
 	if claim(name) {
 		return ""
 	}
-	value, ok := r.header(name)
-	switch {
-	case present(want) && ok:
-		return fmt.Sprintf("header %s is %q, want none", name, value)
-	case !present(want) && matches(want, value):
-		return fmt.Sprintf("header %s is %s, want anything but %s", name, shown(value, ok), words(want))
+	values := r.headers(name)
+	if len(values) == 0 {
+		if present(want) || !matches(want, "") {
+			return ""
+		}
+		return fmt.Sprintf("header %s is absent, want anything but %s", name, words(want))
+	}
+	for _, value := range values {
+		if present(want) {
+			return fmt.Sprintf("header %s is %q, want none", name, value)
+		}
+		if matches(want, value) {
+			return fmt.Sprintf("header %s is %q, want anything but %s", name, value, words(want))
+		}
 	}
 	return ""
 }

@@ -25,6 +25,10 @@ type Proxy struct {
 	Namespace string
 	// Labels are those of its pod, for sourceLabels.
 	Labels map[string]string
+	// JoinsHeaders says that its Envoy is older than 1.39, and compares several
+	// lines of one header as one value, with commas between. A newer one compares
+	// each by itself.
+	JoinsHeaders bool
 }
 
 // Request is a request as it reaches the proxy.
@@ -79,30 +83,6 @@ func (r Request) domain() string {
 		host = host[:i]
 	}
 	return strings.ToLower(host)
-}
-
-// header gives a header's value as Envoy's conditions see it: several lines are
-// one, and the parts of the request line are headers, too. ok is false when there
-// is none.
-// https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto#config-route-v3-headermatcher
-func (r Request) header(name string) (value string, ok bool) {
-	switch name = strings.ToLower(name); name {
-	case ":path":
-		return r.Path, true
-	case ":method":
-		return r.Method, true
-	case ":scheme":
-		return r.Scheme, true
-	case ":authority", "host":
-		return r.Host, true
-	}
-	var values []string
-	for _, h := range r.Headers {
-		if strings.EqualFold(h.Name, name) {
-			values = append(values, strings.Trim(h.Value, " \t"))
-		}
-	}
-	return strings.Join(values, ","), len(values) > 0
 }
 
 // bare is the path without query and fragment.
