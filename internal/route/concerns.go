@@ -22,7 +22,7 @@ func Concerns(vs *unstructured.Unstructured) (services []types.NamespacedName, w
 		wildcard = wildcard || strings.HasPrefix(host, "*")
 		note(host)
 	}
-	for _, kind := range []string{"http", "tcp", "tls"} {
+	for _, kind := range kinds {
 		for _, route := range list(spec(vs), kind) {
 			for _, to := range append(routeDestinations(route), mirrorDestinations(route)...) {
 				host, _ := text(to, "host")

@@ -52,12 +52,8 @@ func callers(in RulesInput) visibility {
 	return out
 }
 
-// needsOwn says whether the host gets a VirtualService of ours.
+// needsOwn says whether the Service gets a VirtualService of ours.
 func needsOwn(in RulesInput) bool {
-	for _, vs := range in.VirtualServices {
-		if !Ours(vs) && Stands(vs, in.Service).InMesh() {
-			return false
-		}
-	}
-	return true
+	gaps, _ := FindGaps(in.Service, in.Ports, in.VirtualServices)
+	return !gaps.None()
 }

@@ -170,7 +170,7 @@ spec:
 		}
 		return strings.Join(out, " ")
 	}
-	if got := names(References(vs)); got != "other/ratings shop/reviews" {
+	if got := names(References(vs)); got != "ops/vault other/ratings shop/audit shop/db shop/reviews test/reviews" {
 		t.Errorf("References: %s", got)
 	}
 	if got := names(Mirrors(vs)); got != "shop/audit test/reviews" {

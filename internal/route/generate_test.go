@@ -117,6 +117,11 @@ func genVirtualService(t *rapid.T) *unstructured.Unstructured {
 			fields[key] = junk(3).Draw(t, key)
 		}
 	}
+	for _, kind := range l4Kinds {
+		if rapid.IntRange(0, 2).Draw(t, "has routes of "+kind) == 0 {
+			fields[kind] = rapid.SliceOfN(rapid.Custom(genL4), 1, 4).Draw(t, kind)
+		}
+	}
 	if rapid.IntRange(0, 30).Draw(t, "http is junk") == 0 {
 		fields["http"] = junk(3).Draw(t, "junk")
 	}

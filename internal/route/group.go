@@ -13,8 +13,8 @@ type group struct {
 	user    any   // nil where somebody has deleted it
 }
 
-// groups reads the HTTP routes of a VirtualService. A copy by weight has the
-// user's own match, and one by content never has.
+// groups reads the routes of a VirtualService, of HTTP first. A copy by weight
+// has the user's own match, and one by content never has.
 func groups(vs *unstructured.Unstructured) []group {
 	var out []group
 	var ours []any
@@ -29,7 +29,7 @@ func groups(vs *unstructured.Unstructured) []group {
 	if len(ours) > 0 {
 		out = append(out, grouped(ours, nil))
 	}
-	return out
+	return append(out, l4Groups(vs)...)
 }
 
 func grouped(ours []any, user any) group {

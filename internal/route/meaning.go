@@ -24,9 +24,9 @@ type meaning struct {
 	policies []map[string]any
 }
 
-// usedSubsets gives the subsets that the user's HTTP routes name, each with where
-// it was first seen. The host's lack of a VirtualService counts as a route
-// without a subset.
+// usedSubsets gives the subsets that the user's routes name, each with where it
+// was first seen. What needs a VirtualService of ours counts as a route without
+// a subset.
 func usedSubsets(in RulesInput) map[string]string {
 	used := map[string]string{}
 	for _, vs := range in.VirtualServices {
@@ -34,13 +34,13 @@ func usedSubsets(in RulesInput) map[string]string {
 		if Ours(vs) {
 			continue
 		}
-		for i, route := range httpRoutes(vs) {
+		for at, route := range namedRoutes(vs) {
 			for _, d := range append(destinations(route, namespace), mirrorsIn(route, namespace)...) {
 				if !d.inside || d.service != in.Service || strings.HasPrefix(d.subset, Reserved) {
 					continue
 				}
 				if _, ok := used[d.subset]; !ok {
-					used[d.subset] = "VirtualService " + namespace + "/" + name + " route " + routeName(route, i)
+					used[d.subset] = "VirtualService " + namespace + "/" + name + " route " + at
 				}
 			}
 		}

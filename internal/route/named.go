@@ -8,12 +8,12 @@ import (
 )
 
 // SubsetsOf gives the subsets of the Service that destinations and
-// mirrors of a VirtualService's HTTP routes name, ours and the user's, sorted and each once;
+// mirrors of a VirtualService's routes name, ours and the user's, sorted and each once;
 // "" stands for a destination without one.
 func SubsetsOf(vs *unstructured.Unstructured, service types.NamespacedName) []string {
 	namespace, _ := metadata(vs)
 	var out []string
-	for _, route := range httpRoutes(vs) {
+	for _, route := range allRoutes(vs) {
 		for _, d := range append(destinations(route, namespace), mirrorsIn(route, namespace)...) {
 			if d.inside && d.service == service {
 				out = append(out, d.subset)

@@ -44,7 +44,7 @@ func TestApplyLeavesNothingBehind(t *testing.T) {
 		slices.Reverse(splits)
 		same(t, "Apply in another order", must(t, vs, splits), applied)
 		same(t, "Apply of what Recover finds", must(t, vs, Recover(applied)), applied)
-		if HasOurs(applied) != (len(httpRoutes(applied)) > len(httpRoutes(vs))) {
+		if HasOurs(applied) != (len(allRoutes(applied)) > len(allRoutes(vs))) {
 			t.Fatalf("HasOurs is %v for %v", HasOurs(applied), applied.Object)
 		}
 	})

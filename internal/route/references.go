@@ -8,12 +8,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// References gives all Services that destinations and mirrors of HTTP routes
-// name, ours and the user's, ordered and each once.
+// References gives all Services that destinations and mirrors of routes name, ours and the user's, ordered and each once.
 func References(vs *unstructured.Unstructured) []types.NamespacedName {
 	namespace, _ := metadata(vs)
 	found := map[types.NamespacedName]bool{}
-	for _, route := range httpRoutes(vs) {
+	for _, route := range allRoutes(vs) {
 		for _, d := range destinations(route, namespace) {
 			if d.inside {
 				found[d.service] = true
@@ -55,7 +54,7 @@ func ordered(found map[types.NamespacedName]bool) []types.NamespacedName {
 // HasTCP says whether a TCP or TLS route sends connections to the Service.
 func HasTCP(vs *unstructured.Unstructured, service types.NamespacedName) bool {
 	namespace, _ := metadata(vs)
-	for _, kind := range []string{"tcp", "tls"} {
+	for _, kind := range l4Kinds {
 		for _, route := range list(spec(vs), kind) {
 			for _, to := range routeDestinations(route) {
 				host, _ := text(to, "host")
@@ -85,7 +84,7 @@ func UsesReserved(vs *unstructured.Unstructured) []string {
 // eachDestination visits the destination objects of all routes and mirrors, as
 // they stand in the object, each with its route.
 func eachDestination(vs *unstructured.Unstructured, visit func(route any, to map[string]any)) {
-	for _, kind := range []string{"http", "tcp", "tls"} {
+	for _, kind := range kinds {
 		for _, route := range list(spec(vs), kind) {
 			for _, to := range append(routeDestinations(route), mirrorDestinations(route)...) {
 				visit(route, to)

@@ -16,6 +16,9 @@ type RulesInput struct {
 	// Service is the Service under release, Versions tells its versions apart.
 	Service  types.NamespacedName
 	Versions release.Versions
+	// Ports are the Service's. Without them, only the host's lack of a
+	// VirtualService makes one of ours needed, no port's of a route.
+	Ports []release.Port
 	// Rules are all DestinationRules whose host is the Service's or covers it, of
 	// all namespaces; ours among them or not.
 	Rules []*unstructured.Unstructured

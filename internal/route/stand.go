@@ -7,6 +7,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// mesh stands for all sidecars in a list of gateways.
+const mesh = "mesh"
+
 // Stand says how a VirtualService stands for a Service's host: whether callers
 // that name the Service go by its routes.
 type Stand struct {
@@ -46,9 +49,9 @@ func Stands(vs *unstructured.Unstructured, service types.NamespacedName) Stand {
 		}
 	}
 	gateways := texts(list(fields, "gateways"))
-	stand.Mesh = len(gateways) == 0 || slices.Contains(gateways, "mesh")
+	stand.Mesh = len(gateways) == 0 || slices.Contains(gateways, mesh)
 	for _, gateway := range gateways {
-		if gateway != "mesh" {
+		if gateway != mesh {
 			stand.Gateways = append(stand.Gateways, gateway)
 		}
 	}
