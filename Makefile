@@ -63,6 +63,23 @@ e2e: testbed ## scenarios under load, on the real mesh
 	bin/testbed run -- go test -count=1 -timeout 15m ./internal/e2e; main=$$?; \
 	wait $$side && exit $$main
 
+SOAK ?= 10m
+SEED ?=
+.PHONY: soak
+soak: testbed ## random releases, edits and kills under load; SOAK=10m, SEED=n
+	@bin/testbed run -- go test -count=1 -v -timeout 24h ./internal/e2e -run 'TestMesh/SideBySide/Soak' \
+		-soak $(SOAK) -soak.kill $(if $(SEED),-soak.seed $(SEED))
+
+FUZZTIME ?= 10m
+.PHONY: fuzz
+fuzz: ## every fuzzer for FUZZTIME=10m
+	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for name in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | awk '{print $$2}'); do \
+			echo "$$pkg $$name for $(FUZZTIME)"; \
+			go test $$pkg -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
 .PHONY: demo-short
 demo-short: testbed ## the demo with fewer requests, as the tests run it
 	@CGO_ENABLED=0 go build -o bin/demo ./internal/demo

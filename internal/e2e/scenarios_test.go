@@ -49,6 +49,7 @@ var sideBySide = []scenario{
 	{"InPlace", inPlace},
 	{"WaitingForSource", waitingForSource},
 	{"ManagedAccepted", managedAccepted},
+	{"Soak", soaked},
 }
 
 var oneByOne = []scenario{

@@ -22,6 +22,9 @@ type traffic struct {
 	wants  map[string]want // by the phase's name
 	result load.Result
 	done   bool
+	quiet  bool // says nothing of phases in which all was well
+
+	failed, wrong int // answers, once judged
 }
 
 // want is what the answers of a phase must be.
@@ -156,13 +159,16 @@ func (tr *traffic) judge() load.Result {
 		if total.Requests == 0 || p.Name == "start" || p.Name == warmUp {
 			continue
 		}
-		tr.w.t.Logf("%-28s %s", p.Name, counts(total))
+		if !tr.quiet {
+			tr.w.t.Logf("%-28s %s", p.Name, counts(total))
+		}
 		w, known := tr.wants[p.Name]
 		if !known {
 			tr.w.t.Errorf("phase %s was not expected", p.Name)
 			continue
 		}
-		w.judge(tr.w.t, p, total)
+		tr.failed += total.Failed
+		tr.wrong += w.judge(tr.w.t, p, total)
 	}
 	return tr.result
 }
@@ -183,7 +189,9 @@ func (w want) of(target string) want {
 	return w
 }
 
-func (w want) judge(t *testing.T, p load.Phase, total load.Counts) {
+// judge fails the test for what is not as wanted, and counts the answers of a
+// wrong version.
+func (w want) judge(t *testing.T, p load.Phase, total load.Counts) (wrong int) {
 	t.Helper()
 	if total.Failed > w.failures {
 		t.Errorf("phase %s: %d of %d requests failed, %d may: %s", p.Name, total.Failed, total.Requests, w.failures, strings.Join(total.Failures, "; "))
@@ -192,6 +200,7 @@ func (w want) judge(t *testing.T, p load.Phase, total load.Counts) {
 		w := w.of(way)
 		for version, n := range c.Versions {
 			if !slices.Contains(w.versions, version) {
+				wrong += n
 				t.Errorf("phase %s, %s: %d of %d answers are of version %s, want only %v", p.Name, way, n, c.Requests, version, w.versions)
 			}
 		}
@@ -201,4 +210,5 @@ func (w want) judge(t *testing.T, p load.Phase, total load.Counts) {
 			t.Errorf("phase %s, %s: version %s gave %d of %d answers, a share of %.1f to %.1f %%, want %.1f %%", p.Name, way, w.version, c.Versions[w.version], answered, 100*low, 100*high, 100*w.share)
 		}
 	}
+	return wrong
 }
