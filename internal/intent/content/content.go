@@ -1,6 +1,13 @@
 // Package content is about routing by request content: the rules as users
 // write them, in the annotation's YAML or the plugin's flags, and the conditions
 // on headers and query parameters that Istio can say. It is pure.
+//
+//   - cookie: {name: User, exact: Internal}   # Parse and Format: the annotation
+//     cookie:User=Internal                      # ParseFlag and Rule.String: --match
+//     header cookie, a regular expression       # Rule.Compile: what Envoy is told
+//
+// Rule.Matches says the same without Istio, for explanations and as the tests'
+// reference: what Compile gives, evaluated as Envoy does, equals it.
 package content
 
 // Kind is how a value is compared, as in Istio's StringMatch.
@@ -17,8 +24,8 @@ const (
 
 // Match compares one value.
 type Match struct {
-	Kind  Kind   `json:"kind"`
-	Value string `json:"value,omitempty"` // empty for Present
+	Kind  Kind
+	Value string // empty for Present
 }
 
 // Rule is one rule: all that it says must hold. At least one field is set.
@@ -26,13 +33,13 @@ type Rule struct {
 	Cookie  *Cookie          // nil: no condition
 	Headers map[string]Match // by name, in lower case
 	Query   map[string]Match // by name, as it is
-	OS      []string         // any of OSes; empty: no condition
-	Browser []string         // any of Browsers; empty: no condition
+	OS      []string         // any of OSes, in their order; empty: no condition
+	Browser []string         // any of Browsers, in their order; empty: no condition
 }
 
 // Cookie is a condition on a cookie.
 type Cookie struct {
-	Name  string // empty: Match is tried on each whole name=value pair
+	Name  string // empty: Match is a Regex, tried on each whole name=value pair
 	Match Match
 }
 
@@ -40,7 +47,7 @@ type Cookie struct {
 // when all conditions of one alternative hold.
 type Compiled []Alternative
 
-// Alternative is a list of conditions that must all hold.
+// Alternative is a list of conditions that must all hold, in a fixed order.
 type Alternative []Condition
 
 // Place is where a condition looks.

@@ -1,0 +1,152 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"regexp/syntax"
+	"strconv"
+	"strings"
+)
+
+const (
+	// maxRegex is Istio's bound on the length of a regular expression.
+	// https://github.com/istio/istio/blob/master/pkg/config/validation/validation.go
+	maxRegex = 1024
+	// maxProgram bounds what RE2 compiles an expression to. Envoy refuses the
+	// whole route table for one above its limit, which Istio sets to 32768; ours
+	// is an estimate, hence half of that.
+	// https://www.envoyproxy.io/docs/envoy/latest/api-v3/type/matcher/v3/regex.proto
+	maxProgram = 16384
+)
+
+// regexFaults says what is wrong with an expression, which Envoy would refuse,
+// and with it everything else that istiod has to tell.
+// https://github.com/google/re2/wiki/Syntax
+func regexFaults(at, re string) []Fault {
+	fault := func(why, right string) []Fault {
+		return []Fault{{At: at, Value: re, Why: why, Right: right}}
+	}
+	for n, r := range re {
+		if r > '~' {
+			return fault(fmt.Sprintf("has %q at position %d, and Envoy's regular expressions know bytes only", r, n+1), "use exact or prefix for it, or . for each of its bytes")
+		}
+	}
+	if n, ok := wideEscape(re); ok {
+		return fault(fmt.Sprintf("has at position %d a character above \\x{ff}, and Envoy's regular expressions know bytes only", n+1), "use exact or prefix for it, or . for each of its bytes")
+	}
+	tree, err := syntax.Parse(re, syntax.Perl)
+	if err != nil {
+		return fault(explain(re, err), "see https://github.com/google/re2/wiki/Syntax")
+	}
+	return tooLarge(at, re, re, tree)
+}
+
+// tooLarge checks the expression that Envoy gets for one that a user wrote.
+func tooLarge(at, users, compiled string, tree *syntax.Regexp) []Fault {
+	const right = "write a shorter one"
+	if n := len(compiled); n > maxRegex {
+		return []Fault{{At: at, Value: users, Why: fmt.Sprintf("is a regular expression of %d characters when compiled, and Istio takes %d", n, maxRegex), Right: right}}
+	}
+	if n := program(tree); n > maxProgram {
+		return []Fault{{At: at, Value: users, Why: fmt.Sprintf("is a regular expression of about %d steps, and %d is what is safe in Envoy", n, maxProgram), Right: "repeat less in it"}}
+	}
+	return nil
+}
+
+// wideEscape finds the first \x{…} above a byte, which Go and Istio take and
+// Envoy refuses.
+func wideEscape(re string) (at int, found bool) {
+	for n := 0; n < len(re); n++ {
+		if re[n] != '\\' {
+			continue
+		}
+		rest := re[n+1:]
+		switch {
+		case strings.HasPrefix(rest, "Q"): // up to \E everything is itself
+			end := strings.Index(rest, `\E`)
+			if end < 0 {
+				return 0, false
+			}
+			n += end + 2
+		case strings.HasPrefix(rest, "x{"):
+			digits, _, _ := strings.Cut(rest[2:], "}")
+			if v, err := strconv.ParseUint(digits, 16, 32); err == nil && v > 0xff {
+				return n, true
+			}
+			n++
+		default:
+			n++
+		}
+	}
+	return 0, false
+}
+
+// explain says where and why an expression is none of RE2, by name for what
+// people know from other engines.
+func explain(re string, err error) string {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	at := position(re, e)
+	if e.Code == syntax.ErrMissingParen && e.Expr == re {
+		return fmt.Sprintf("ends at position %d within a parenthesis", len(re))
+	}
+	return fmt.Sprintf("has at position %d %s", at+1, lacking(re[at:], e))
+}
+
+// position is where the offending part begins: the shortest beginning of the
+// expression that fails in the same way ends with it.
+func position(re string, e *syntax.Error) int {
+	for n := 1; n <= len(re); n++ {
+		_, err := syntax.Parse(re[:n], syntax.Perl)
+		var same *syntax.Error
+		if errors.As(err, &same) && *same == *e && strings.HasSuffix(re[:n], e.Expr) {
+			return n - len(e.Expr)
+		}
+	}
+	return max(strings.Index(re, e.Expr), 0)
+}
+
+// lacking names what RE2 lacks, to keep its promise of linear time.
+func lacking(rest string, e *syntax.Error) string {
+	for _, l := range []struct{ begin, name string }{
+		{"(?=", "a look-ahead"}, {"(?!", "a look-ahead"}, {"(?<=", "a look-behind"}, {"(?<!", "a look-behind"},
+		{"(?>", "an atomic group"}, {"(?|", "a branch reset"}, {"(?(", "a conditional group"}, {"(?#", "a comment"},
+		{"(?R", "a recursion"}, {"(?&", "a recursion"}, {"(?P=", "a back reference"}, {`\k`, "a back reference"}, {`\g`, "a back reference"},
+		{`\K`, `a \K`}, {`\Z`, `a \Z (write \z)`}, {`\G`, `a \G`}, {`\X`, `a \X`}, {`\R`, `a \R`}, {`\h`, `a \h`}, {`\u`, `a \u`},
+	} {
+		if strings.HasPrefix(rest, l.begin) {
+			return l.name + ", which RE2 does not have"
+		}
+	}
+	if len(rest) > 1 && rest[0] == '\\' && '1' <= rest[1] && rest[1] <= '9' {
+		return "a back reference, which RE2 does not have"
+	}
+	if e.Code == syntax.ErrInvalidRepeatOp && strings.HasSuffix(e.Expr, "+") {
+		return fmt.Sprintf("%q, a possessive quantifier, which RE2 does not have", e.Expr)
+	}
+	return fmt.Sprintf("an error: %s: %q", e.Code, clip(e.Expr))
+}
+
+// program estimates how many instructions RE2 makes of an expression.
+func program(re *syntax.Regexp) int {
+	sum := 1
+	for _, sub := range re.Sub {
+		sum += program(sub)
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpCharClass:
+		return len(re.Rune)/2 + 1
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return 2
+	case syntax.OpAlternate:
+		return sum + len(re.Sub)
+	case syntax.OpRepeat:
+		return max(re.Min+1, re.Max) * (sum + 1)
+	default:
+		return sum
+	}
+}
