@@ -15,7 +15,7 @@ import (
 // may not.
 func TestCrash(t *testing.T) {
 	var tried sync.Map
-	for which, s := range scenarios {
+	for which, s := range all() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			whole := s.run(t, nil)

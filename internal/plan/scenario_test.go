@@ -67,7 +67,7 @@ var back = []step{asks("weight=50"), annotate("end=cancel")}
 // TestScenarios runs each scenario, and pins every write of it down: how many
 // there are is a promise.
 func TestScenarios(t *testing.T) {
-	for _, s := range scenarios {
+	for _, s := range all() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			golden(t, s.name, s.run(t, nil).transcript())

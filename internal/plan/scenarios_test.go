@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -127,3 +128,6 @@ func original(c *cluster) {
 	_, deployment, _ := cutDocument(reviews)
 	c.userApplies(deployment)
 }
+
+// all are the scenarios of every kind.
+func all() []scenario { return slices.Concat(scenarios, policies) }

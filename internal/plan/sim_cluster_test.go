@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +42,8 @@ type cluster struct {
 	pods     []*pod
 	gone     []*pod // kept for as long as a proxy may know them
 	sick     map[string]bool
-	ways     []string
+	stuck    map[string]string // Deployments whose pods of that template can't start
+	ways     []plan.Way
 	webhook  bool // our routes are put back in what somebody else writes
 	log      []string
 	judge    judge
@@ -63,7 +65,7 @@ func newCluster(t tester, manifests ...string) *cluster {
 	start := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	c := &cluster{
 		t: t, start: start, now: start, settings: plan.Defaults,
-		objects: map[string]*unstructured.Unstructured{}, sick: map[string]bool{},
+		objects: map[string]*unstructured.Unstructured{}, sick: map[string]bool{}, stuck: map[string]string{},
 		parsed: map[*unstructured.Unstructured]*release.Status{}, remnants: map[*unstructured.Unstructured]*unstructured.Unstructured{},
 	}
 	c.judge.init(c)
@@ -123,6 +125,9 @@ func (c *cluster) put(u *unstructured.Unstructured) {
 		u.SetUID(before.GetUID())
 		u.SetCreationTimestamp(before.GetCreationTimestamp())
 		u.SetResourceVersion(before.GetResourceVersion())
+		if u.GetKind() == "Deployment" {
+			c.identify(before, u)
+		}
 		if sameObject(before, u) {
 			return
 		}
@@ -135,6 +140,19 @@ func (c *cluster) put(u *unstructured.Unstructured) {
 	c.objects[key] = u
 	c.judge.seen(key, u)
 	c.syncPods()
+}
+
+// identify gives a Deployment the status that it has, and the next generation
+// where its spec changes: neither is for a writer to say.
+func (c *cluster) identify(before, u *unstructured.Unstructured) {
+	u.SetGeneration(before.GetGeneration())
+	if !reflect.DeepEqual(before.Object["spec"], u.Object["spec"]) {
+		u.SetGeneration(before.GetGeneration() + 1)
+	}
+	delete(u.Object, "status")
+	if status, has := before.Object["status"]; has {
+		u.Object["status"] = status
+	}
 }
 
 func (c *cluster) drop(key string) {

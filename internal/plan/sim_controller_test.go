@@ -96,6 +96,7 @@ func (c *cluster) pass(key types.NamespacedName) (wrote bool, after time.Duratio
 		}
 	}
 	if p.Idle() {
+		c.judge.rested(key)
 		return false, p.After
 	}
 	for _, change := range p.Changes {
@@ -160,6 +161,9 @@ func (c *cluster) apply(change plan.Change) error {
 		}
 		c.put(change.Object)
 	case plan.Delete:
+		for _, p := range c.podsOf(there.GetUID()) {
+			p.taken = true
+		}
 		c.foreground(there)
 	case plan.Scale:
 		replicas, _, _ := unstructured.NestedInt64(change.Object.Object, "spec", "replicas")

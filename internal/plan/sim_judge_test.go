@@ -8,8 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // revision is an object as it stood from a moment on; nil once deleted.
@@ -30,6 +32,9 @@ type judge struct {
 	claims    map[types.NamespacedName]*release.Status
 	changed   string // the key that the last write changed
 
+	asked      map[types.NamespacedName][]asking
+	evaluators map[*unstructured.Unstructured]*judged
+
 	meddled  bool      // somebody else acted, and the controller is not done with it
 	excused  time.Time // until then requests may suffer from that
 	ruleless bool      // the same of a rule of ours that somebody deleted
@@ -37,13 +42,17 @@ type judge struct {
 
 func (j *judge) init(c *cluster) {
 	*j = judge{c: c, revisions: map[string][]revision{}, meshless: map[types.NamespacedName][]revision{},
-		users: map[string]*unstructured.Unstructured{}, claims: map[types.NamespacedName]*release.Status{}}
+		users: map[string]*unstructured.Unstructured{}, claims: map[types.NamespacedName]*release.Status{},
+		asked: map[types.NamespacedName][]asking{}, evaluators: map[*unstructured.Unstructured]*judged{}}
 }
 
 // seen notes a new revision.
 func (j *judge) seen(key string, u *unstructured.Unstructured) {
 	j.changed = key
 	kind := kindOf(key)
+	if kind == "Deployment" || kind == "Service" {
+		j.noteAsked()
+	}
 	if kind != "VirtualService" && kind != "DestinationRule" {
 		return
 	}
@@ -91,6 +100,7 @@ func (j *judge) settled() {
 	}
 	for _, service := range j.c.services {
 		j.statusIsTrue(service)
+		j.delivered(service)
 	}
 }
 
@@ -110,12 +120,9 @@ func (j *judge) statusIsTrue(service types.NamespacedName) {
 		return
 	}
 	live := release.Live{Weight: 10000}
-	for _, vs := range j.c.list("VirtualService", "") {
-		for _, l := range route.Read(vs) {
-			if l.Service == service {
-				live.Weight, live.Most, live.Routes = min(live.Weight, l.Min), max(live.Most, l.Max), live.Routes+l.Routes
-			}
-		}
+	for _, l := range j.live(service) {
+		live.Weight, live.Most, live.Routes = min(live.Weight, l.Min), max(live.Most, l.Max), live.Routes+l.Routes
+		live.Content, live.Mirror = live.Content+l.Content, max(live.Mirror, l.Mirror)
 	}
 	if live.Routes == 0 {
 		if claim.Live != nil {
@@ -123,7 +130,7 @@ func (j *judge) statusIsTrue(service types.NamespacedName) {
 		}
 		return
 	}
-	if claim.Live == nil || claim.Live.Routes != live.Routes || claim.Live.Most != live.Most {
+	if claim.Live == nil || claim.Live.Routes != live.Routes || claim.Live.Most != live.Most || claim.Live.Content != live.Content || claim.Live.Mirror != live.Mirror {
 		j.c.fail("status of %s says %+v, and the routes say %+v", service, claim.Live, live)
 	}
 }
@@ -152,16 +159,17 @@ func (j *judge) raise() {
 	}
 	for _, live := range route.Read(after) {
 		n := slices.IndexFunc(before, func(b route.Live) bool { return b.Service == live.Service })
-		was := release.Routes{}
+		was := route.Live{}
 		if n >= 0 {
-			was.Max = before[n].Max
+			was = before[n]
 		}
 		claim := j.c.claim(live.Service)
 		if claim == nil {
 			j.c.fail("%s gets routes of ours for %s, which no release holds", j.changed, live.Service)
 		}
-		if live.Max > was.Max && j.readyOf(live.Service, claim.Grayscale.Version) == 0 && j.readyOf(live.Service, claim.Original.Version) > 0 {
-			j.c.fail("%s gives %s %% to a version without ready pods", j.changed, live.Max)
+		raised := live.Max > was.Max || live.Content > was.Content && was.Max < intent.Full || live.Mirror > was.Mirror
+		if raised && j.readyOf(live.Service, claim.Grayscale.Version) == 0 && j.readyOf(live.Service, claim.Original.Version) > 0 {
+			j.c.fail("%s gives %s %%, %d content routes and a mirror of %s %% to a version without ready pods", j.changed, live.Max, live.Content, live.Mirror)
 		}
 	}
 }
@@ -192,10 +200,30 @@ func (j *judge) usersPart() {
 	case "DestinationRule":
 		j.userRule(u, user)
 	case "Deployment":
+		if renewed := j.renewed(u, user); renewed != nil {
+			user, j.users[j.changed] = renewed, renewed
+		}
 		if !reflect.DeepEqual(u.Object["spec"], user.Object["spec"]) || !reflect.DeepEqual(u.GetLabels(), user.GetLabels()) {
 			j.c.fail("the user's %s was changed", j.changed)
 		}
 	}
+}
+
+// renewed is the user's original as a finish in place makes it; nil while that is
+// not due.
+func (j *judge) renewed(d, user *unstructured.Unstructured) *unstructured.Unstructured {
+	for _, service := range j.c.services {
+		claim := j.c.claim(service)
+		if claim == nil || claim.Finish != intent.InPlace || claim.Phase != release.Finishing || claim.Original.UID != d.GetUID() {
+			continue
+		}
+		out, err := workload.Renewed(user, claim)
+		if err != nil {
+			j.c.fail("%v", err)
+		}
+		return out
+	}
+	return nil
 }
 
 // asWritten compares spec, labels and annotations.

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
@@ -36,6 +37,7 @@ func (j *judge) check() {
 			for _, vs := range j.window(revisions) {
 				if vs != nil {
 					j.checkRoutes(key, vs, service)
+					j.checkShares(key, vs, service)
 				}
 			}
 		}
@@ -73,12 +75,50 @@ func (j *judge) checkRoutes(key string, vs *unstructured.Unstructured, service t
 			}
 			j.request(fmt.Sprintf("%s http[%d]", key, n), service, subset)
 		}
+		j.checkMirrors(fmt.Sprintf("%s http[%d]", key, n), fields, vs.GetNamespace(), service)
+	}
+}
+
+// checkMirrors: a mirror of ours copies to the grayscale version alone, one of the
+// user's to the version that has the traffic.
+func (j *judge) checkMirrors(where string, fields map[string]any, namespace string, service types.NamespacedName) {
+	entries, _ := fields["mirrors"].([]any)
+	mirrors := []any{fields["mirror"]}
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		mirrors = append(mirrors, entry["destination"])
+	}
+	for _, m := range mirrors {
+		to, _ := m.(map[string]any)
+		host, _ := to["host"].(string)
+		subset, _ := to["subset"].(string)
+		if named, ok := route.ServiceOf(host, namespace); !ok || named != service {
+			continue
+		}
+		if !strings.HasPrefix(subset, route.SubsetMirror) {
+			j.request(where+" mirror", service, subset)
+			continue
+		}
+		variants, ok := j.subset(service, subset)
+		if !ok && !j.ruleless {
+			j.c.fail("%s mirrors to subset %q, which not every proxy knows", where, subset)
+		}
+		for _, v := range variants {
+			for _, p := range j.reach(j.known(service), v) {
+				if p.labels["version"] != j.claims[service].Grayscale.Version {
+					j.c.fail("%s mirrors to pod %s of version %s", where, p.name, p.labels["version"])
+				}
+			}
+		}
+		if !slices.ContainsFunc(j.allowed(service), func(s intent.Share) bool { return s.Mirror > 0 }) {
+			j.c.fail("%s mirrors, and no mirror was asked", where)
+		}
 	}
 }
 
 // request judges where a request to a subset of the Service may end.
 func (j *judge) request(where string, service types.NamespacedName, subset string) {
-	selector, failover, ok := j.subset(service, subset)
+	variants, ok := j.subset(service, subset)
 	if !ok {
 		if !j.lenient() || strings.HasPrefix(subset, route.Reserved) && !j.ruleless {
 			j.c.fail("%s names subset %q, which no DestinationRule has had for the propagation delay, or one may have lost", where, subset)
@@ -88,20 +128,63 @@ func (j *judge) request(where string, service types.NamespacedName, subset strin
 	if j.lenient() {
 		return
 	}
+	known := j.known(service)
+	for _, v := range variants {
+		j.arrive(fmt.Sprintf("%s sends requests for subset %q", where, subset), service, v, known, strings.HasPrefix(subset, route.SubsetVersion))
+	}
+}
+
+// arrive judges the pods that a subset leads to.
+func (j *judge) arrive(where string, service types.NamespacedName, v variant, known []*pod, version bool) {
 	claim := j.claims[service]
-	reached, ready, known := 0, 0, j.known(service)
+	ready, reached := 0, 0
 	for _, p := range known {
-		if ready += btoi(p.ready(j.c.now)); !failover && !matches(selector, p.labels) {
-			continue
-		}
+		ready += btoi(p.ready(j.c.now))
+	}
+	for _, p := range j.reach(known, v) {
 		reached += btoi(p.ready(j.c.now))
-		if !strings.HasPrefix(subset, route.SubsetVersion) && p.labels["version"] == claim.Grayscale.Version && j.originalStands(service, claim, known) {
-			j.c.fail("%s sends requests for subset %q to pod %s of the grayscale version, past the policy", where, subset, p.name)
+		if !version && p.labels["version"] == claim.Grayscale.Version && j.originalStands(service, claim, known) {
+			j.c.fail("%s to pod %s of the grayscale version, past the policy", where, p.name)
+		}
+		if p.taken && ready > 0 {
+			j.c.fail("%s to pod %s, whose Deployment the controller has deleted", where, p.name)
 		}
 	}
 	if reached == 0 && ready > 0 {
-		j.c.fail("%s sends requests to subset %q, which has no ready pod", where, subset)
+		j.c.fail("%s, which has no ready pod", where)
 	}
+}
+
+// reach gives the pods that requests to a subset go to: those that it selects
+// and, of these, those that match the most of the leading labels of its failover
+// priority, as long as one of them is ready.
+// https://istio.io/latest/docs/reference/config/networking/destination-rule/#LocalityLoadBalancerSetting-failover_priority
+func (j *judge) reach(known []*pod, v variant) []*pod {
+	groups := make([][]*pod, len(v.priority)+1)
+	for _, p := range known {
+		if matches(v.selector, p.labels) {
+			rank := leading(v.priority, p.labels)
+			groups[rank] = append(groups[rank], p)
+		}
+	}
+	for _, group := range slices.Backward(groups) {
+		if slices.ContainsFunc(group, func(p *pod) bool { return p.ready(j.c.now) }) {
+			return group
+		}
+	}
+	return slices.Concat(groups...)
+}
+
+// leading counts how many of the labels, as "key=value", a pod matches before the
+// first that it does not.
+func leading(priority []string, labels map[string]string) int {
+	for n, pair := range priority {
+		key, value, _ := strings.Cut(pair, "=")
+		if labels[key] != value {
+			return n
+		}
+	}
+	return len(priority)
 }
 
 func btoi(b bool) int {
@@ -136,41 +219,47 @@ func (j *judge) originalStands(service types.NamespacedName, claim *release.Stat
 		slices.ContainsFunc(known, func(p *pod) bool { return p.labels["version"] == claim.Original.Version })
 }
 
+// variant is a subset as one revision of a rule has it.
+type variant struct {
+	selector map[string]string
+	priority []string // failoverPriority: "key=value"
+}
+
 // subset finds a subset in a rule that has had it, and will have it, for every
-// proxy. failover says that its labels only say which pods come first.
-func (j *judge) subset(service types.NamespacedName, name string) (selector map[string]string, failover, ok bool) {
+// proxy, and gives it as each proxy may hold it.
+func (j *judge) subset(service types.NamespacedName, name string) (variants []variant, ok bool) {
 	if name == "" {
-		return nil, false, true
+		return []variant{{}}, true
 	}
 	for _, key := range slices.Sorted(maps.Keys(j.revisions)) {
 		if kindOf(key) != "DestinationRule" {
 			continue
 		}
-		always := true
+		always, variants := true, []variant(nil)
 		for _, rule := range j.window(j.revisions[key]) {
-			var have bool
+			v, have := variant{}, false
 			if rule != nil && route.Matches(rule, service) {
-				selector, failover, have = subsetIn(rule, name)
+				v, have = subsetIn(rule, name)
 			}
-			always = always && have
+			always, variants = always && have, append(variants, v)
 		}
 		if always && len(j.revisions[key]) > 0 {
-			return selector, failover, true
+			return variants, true
 		}
 	}
-	return nil, false, false
+	return nil, false
 }
 
-func subsetIn(rule *unstructured.Unstructured, name string) (selector map[string]string, failover, ok bool) {
+func subsetIn(rule *unstructured.Unstructured, name string) (v variant, ok bool) {
 	subsets, _, _ := unstructured.NestedSlice(rule.Object, "spec", "subsets")
 	for _, s := range subsets {
 		m, _ := s.(map[string]any)
 		if m["name"] != name {
 			continue
 		}
-		selector, _, _ = unstructured.NestedStringMap(m, "labels")
-		priority, _, _ := unstructured.NestedSlice(m, "trafficPolicy", "loadBalancer", "localityLbSetting", "failoverPriority")
-		return selector, len(priority) > 0, true
+		v.selector, _, _ = unstructured.NestedStringMap(m, "labels")
+		v.priority, _, _ = unstructured.NestedStringSlice(m, "trafficPolicy", "loadBalancer", "localityLbSetting", "failoverPriority")
+		return v, true
 	}
-	return nil, false, false
+	return v, false
 }

@@ -1,9 +1,7 @@
 package plan_test
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,11 +25,14 @@ type pod struct {
 	name      string
 	namespace string
 	owner     types.UID
+	of        string // the Deployment's name
 	labels    map[string]string
 	readyAt   time.Time
 	goneAt    time.Time // zero: it stays
-	deaf      bool      // never becomes ready
+	crashes   bool      // by its image
+	deaf      bool      // does not become ready
 	sick      bool      // fails its readiness probe
+	taken     bool      // the controller has deleted its Deployment
 }
 
 func (p *pod) leaving() bool { return !p.goneAt.IsZero() }
@@ -59,6 +60,9 @@ func (c *cluster) syncPods() {
 		}
 		was := p.sick
 		p.sick = c.sick[p.labels["version"]]
+		if p.deaf && !p.crashes && !c.isStuck(p) {
+			p.deaf, p.readyAt = false, c.now
+		}
 		if was && !p.sick {
 			p.readyAt = c.now // a kubelet notes when it became ready again
 		}
@@ -76,6 +80,9 @@ func (c *cluster) syncPods() {
 			delete(c.objects, "ReplicaSet "+d.GetNamespace()+"/"+d.GetName())
 		}
 	}
+	for _, d := range c.list("Deployment", "") {
+		c.syncStatus(d)
+	}
 }
 
 func (c *cluster) dismiss(p *pod) {
@@ -92,33 +99,6 @@ func (c *cluster) podsOf(owner types.UID) []*pod {
 		}
 	}
 	return out
-}
-
-func (c *cluster) syncDeployment(d *unstructured.Unstructured) {
-	w := release.WorkloadOf(d)
-	c.syncReplicaSet(d)
-	want := int(w.Replicas)
-	if d.GetDeletionTimestamp() != nil {
-		want = 0
-	}
-	var stay []*pod
-	for _, p := range c.podsOf(w.UID) {
-		if !p.leaving() {
-			stay = append(stay, p)
-		}
-	}
-	for len(stay) > want {
-		c.dismiss(stay[len(stay)-1])
-		stay = stay[:len(stay)-1]
-	}
-	for len(stay) < want {
-		c.version++
-		p := &pod{name: fmt.Sprintf("%s-%d", w.Name, c.version), namespace: w.Namespace, owner: w.UID, labels: w.Template, readyAt: c.now.Add(startUp)}
-		for _, image := range w.Images {
-			p.deaf = p.deaf || strings.HasSuffix(image, "-crash")
-		}
-		stay, c.pods = append(stay, p), append(c.pods, p)
-	}
 }
 
 // syncReplicaSet copies a Deployment's annotations to its ReplicaSet, and never
@@ -188,7 +168,7 @@ func (c *cluster) planPods(service release.Service) (pods []plan.Pod, endpoints 
 		if p.namespace != service.Namespace || !service.Selects(labels.Set(p.labels)) {
 			continue
 		}
-		made := plan.Pod{Name: p.name, Labels: p.labels, Ready: p.ready(c.now), Leaving: p.leaving()}
+		made := plan.Pod{Name: p.name, Labels: p.labels, Ready: p.ready(c.now), Leaving: p.leaving(), Owner: p.of}
 		if made.Ready {
 			made.ReadySince = p.readyAt
 		}

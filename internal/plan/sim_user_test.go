@@ -51,7 +51,7 @@ func (c *cluster) putBack(u *unstructured.Unstructured) *unstructured.Unstructur
 	}
 	for _, split := range splits {
 		for _, subset := range route.SubsetsOf(out, split.Service) {
-			if _, _, known := c.judge.subset(split.Service, subset); !known {
+			if _, known := c.judge.subset(split.Service, subset); !known {
 				// A new route of the user's needs a subset that is there but young:
 				// pinned it may fail for a moment, unpinned it would leak.
 				c.judge.meddle()
