@@ -28,10 +28,10 @@ func (e *Evaluator) Evaluate(r Request) Result {
 		return Result{Outcome: Refused}
 	}
 	host, entries := e.virtualHost(r)
-	if host == "" && r.Gateway == "" {
-		return unrouted(r)
-	}
 	out := Result{Outcome: NotFound, Host: host}
+	if host == "" && r.Gateway == "" {
+		unrouted(r, &out)
+	}
 	for _, entry := range entries {
 		if why := entry.fails(r); why != "" {
 			out.Trace = append(out.Trace, Step{Route: entry.route, Why: why})
@@ -45,7 +45,8 @@ func (e *Evaluator) Evaluate(r Request) Result {
 }
 
 // virtualHost gives what stands for the request's host, and the routes to try,
-// in order.
+// in order. With the host empty nothing does, and the routes are those that a
+// VirtualService for the host has for others.
 func (e *Evaluator) virtualHost(r Request) (host string, entries []entry) {
 	if r.Gateway != "" {
 		return e.atGateway(r)
@@ -53,11 +54,11 @@ func (e *Evaluator) virtualHost(r Request) (host string, entries []entry) {
 	return e.inMesh(r)
 }
 
-// unrouted is what becomes of a request in the mesh without any VirtualService.
-func unrouted(r Request) Result {
-	out := Result{Outcome: Unrouted}
+// unrouted is what becomes of a request in the mesh for which no VirtualService
+// stands.
+func unrouted(r Request, out *Result) {
+	out.Outcome = Unrouted
 	if service, ok := route.ServiceOf(r.domain(), r.Proxy.Namespace); ok {
 		out.Destinations = []Destination{{Host: route.Host(service), Port: r.Port, Share: big.NewRat(1, 1)}}
 	}
-	return out
 }

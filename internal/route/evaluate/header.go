@@ -1,6 +1,9 @@
 package evaluate
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // headers gives the values of a header as Envoy's conditions see them; the parts
 // of the request line are headers, too. None: it is absent.
@@ -22,8 +25,13 @@ func (r Request) headers(name string) []string {
 			values = append(values, strings.Trim(h.Value, " \t"))
 		}
 	}
-	if len(values) > 1 && (r.Proxy.JoinsHeaders || inOnePiece[name]) {
-		values = []string{strings.Join(values, ",")}
+	if inOnePiece[name] && len(values) > 1 {
+		// Empty ones leave no trace.
+		values = slices.DeleteFunc(values, func(value string) bool { return value == "" })
+		return []string{strings.Join(values, ",")}
+	}
+	if r.Proxy.JoinsHeaders && len(values) > 1 {
+		return []string{strings.Join(values, ",")}
 	}
 	return values
 }

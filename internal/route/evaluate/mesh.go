@@ -8,7 +8,8 @@ import (
 )
 
 // inMesh finds the virtual host that a sidecar has for the request's host, and
-// its routes; host is empty when no VirtualService made one. It follows istiod's
+// its routes, after those that VirtualServices for the host have for other proxies
+// and ports alone; host is empty when no VirtualService made one. It follows istiod's
 // BuildSidecarOutboundVirtualHosts: the first VirtualService that has a route for
 // this proxy and port gets the host, exact names before wildcards.
 func (e *Evaluator) inMesh(r Request) (host string, entries []entry) {
@@ -20,26 +21,30 @@ func (e *Evaluator) inMesh(r Request) (host string, entries []entry) {
 	}
 	wildcard, chosen := widest(services, full)
 	widestLiteral := ""
-	var fallback []entry
+	var others, fallback []entry
 	for i, v := range services {
 		own, has := v.entries(r)
+		name := ""
 		switch {
-		case !has:
-			// For this proxy it does not exist.
 		case full != "" && slices.Contains(v.hosts, full):
-			return full, own
+			name = full
 		case i == chosen:
-			return wildcard, own
-		case v.outside(r, literal):
-			if slices.Contains(v.hosts, literal) {
-				return literal, own
-			}
-			if name := mostSpecific(v.hosts, literal); len(name) > len(widestLiteral) {
-				widestLiteral, fallback = name, own
+			name = wildcard
+		case v.outside(r, literal) && slices.Contains(v.hosts, literal):
+			name = literal
+		case v.outside(r, literal) && has:
+			if wide := mostSpecific(v.hosts, literal); moreSpecific(wide, widestLiteral) {
+				widestLiteral, fallback = wide, own
 			}
 		}
+		if name != "" && has {
+			return name, append(others, own...)
+		}
+		if name != "" {
+			others = append(others, own...) // for this proxy it does not exist
+		}
 	}
-	return widestLiteral, fallback
+	return widestLiteral, append(others, fallback...)
 }
 
 // widest finds which VirtualService stands for a Service by a wildcard: the first
