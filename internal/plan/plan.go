@@ -35,13 +35,15 @@ type Snapshot struct {
 	Service          *unstructured.Unstructured   // nil: deleted
 	Deployments      []*unstructured.Unstructured // of the namespace, whole where ours or selected by the Service
 	Services         []*unstructured.Unstructured // of the namespace
-	VirtualServices  []*unstructured.Unstructured // that name the Service's host, in any namespace
+	VirtualServices  []*unstructured.Unstructured // that name the Service's host, in any namespace, and roots that delegate to one
 	DestinationRules []*unstructured.Unstructured // that match the Service's host, in any namespace
 	Pods             []Pod                        // that the Service selects
 	Endpoints        []Endpoint                   // of the Service's EndpointSlices
-	Autoscalers      []*unstructured.Unstructured // HorizontalPodAutoscalers of the namespace, where a finish is asked
+	Namesakes        []*unstructured.Unstructured // somebody else's VirtualServices and DestinationRules with a name that ours may need
+	Autoscalers      []*unstructured.Unstructured // HorizontalPodAutoscalers and ScaledObjects of the namespace, once a release is asked for
 	ReplicaSets      []*unstructured.Unstructured // metadata of the original's, where an intent has to be removed
-	Ways             []string                     // other ways to the pods: "Ingress shop/front"
+	Ways             []Way                        // other ways to the pods, once a release is asked for
+	Written          []Written                    // what the controller remembers to have written for this release; may be empty
 	Settings         Settings
 }
 
@@ -73,6 +75,7 @@ const (
 	Scale  Action = "scale"  // Object's spec.replicas, by the scale subresource
 	Label  Action = "label"  // Object's labels of ours and of the version, nothing else
 	Forget Action = "forget" // remove the intent's annotations, each by its old value
+	Disown Action = "disown" // drop our managedFields entry of Before, and nothing else
 )
 
 // Change is one write.

@@ -2,8 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -15,80 +13,39 @@ import (
 // Refusals says why a release of the Service can't start although its intent
 // is right: routes and rules that could not be kept safe, and other ways to
 // the same pods, by which a request would reach the grayscale version unasked.
+// What the intent accepts is left out.
 func Refusals(s Snapshot, spec release.Spec) intent.Faults {
-	_, faults := route.Rules(route.RulesInput{
+	result, faults := route.Rules(route.RulesInput{
 		Service: s.Key, Versions: spec.Versions, Rules: s.DestinationRules,
 		VirtualServices: s.VirtualServices, RootNamespace: s.Settings.RootNamespace,
 	})
-	r := refuser{s: s, spec: spec, faults: faults}
-	r.service()
-	r.siblings()
+	r := refuser{s: s, faults: faults}
 	for _, vs := range s.VirtualServices {
 		r.virtualService(vs)
 	}
-	for _, way := range s.Ways {
-		r.unsupported(way, "leads to the same pods beside the mesh's routes")
-	}
-	return r.faults
+	r.faults = append(r.faults, s.taken(result.Want)...)
+	r.faults = append(r.faults, s.pastRoutes(spec.Service, spec.Versions)...)
+	return r.faults.Unaccepted(spec.Intent)
 }
 
 type refuser struct {
 	s      Snapshot
-	spec   release.Spec
 	faults intent.Faults
-}
-
-func (r *refuser) unsupported(at, why string) {
-	r.faults = append(r.faults, intent.Fault{Kind: intent.Unsupported, At: at, Why: why, Right: "this version can't pin it: remove it, or release another Service"})
-}
-
-// opaque are the protocols that no HTTP route splits, as Istio reads them from
-// a port's appProtocol or the head of its name.
-// https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-var opaque = []string{"tcp", "tls", "https", "mongo", "mysql", "redis", "udp"}
-
-func (r *refuser) service() {
-	service := r.spec.Service
-	if service.Type == "NodePort" || service.Type == "LoadBalancer" {
-		r.unsupported("Service "+service.Key(), "is of type "+service.Type+", whose callers from outside go by no route")
-	}
-	for _, port := range service.Ports {
-		protocol := port.AppProtocol
-		if protocol == "" {
-			protocol, _, _ = strings.Cut(port.Name, "-")
-		}
-		if port.Protocol != "TCP" { // HTTP/3 is no protocol inside the mesh
-			r.unsupported(fmt.Sprintf("Service %s port %d", service.Key(), port.Number), "is "+port.Protocol+", which no HTTP route splits")
-			continue
-		}
-		if slices.Contains(opaque, strings.ToLower(protocol)) {
-			r.unsupported(fmt.Sprintf("Service %s port %d", service.Key(), port.Number), "speaks "+protocol+", which no HTTP route splits")
-		}
-	}
-}
-
-func (r *refuser) siblings() {
-	for _, service := range release.Selecting(r.s.services(), r.spec.Original) {
-		if service.Name != r.s.Key.Name {
-			r.unsupported("Service "+service.Key(), "selects the same pods")
-		}
-	}
 }
 
 func (r *refuser) virtualService(vs *unstructured.Unstructured) {
 	if route.Ours(vs) {
 		return
 	}
-	at := "VirtualService " + vs.GetNamespace() + "/" + vs.GetName()
-	if route.HasTCP(vs, r.s.Key) {
-		r.unsupported(at, "has a TCP or TLS route to Service "+r.s.Key.String())
-	}
-	if slices.Contains(route.Mirrors(vs), r.s.Key) {
-		r.unsupported(at, "mirrors requests to Service "+r.s.Key.String())
-	}
+	at := objectName(vs)
+	r.faults = append(r.faults, route.L4Faults(vs, r.s.Key)...)
 	stand := route.Stands(vs, r.s.Key)
 	if stand.Wildcard != "" && stand.Mesh && !stand.Host && stand.HTTP {
-		r.unsupported(at, fmt.Sprintf("stands for the Service's host by the wildcard %q, which a VirtualService of ours would hide", stand.Wildcard))
+		r.faults = append(r.faults, intent.Fault{
+			Kind: intent.Conflict, At: at,
+			Why:   fmt.Sprintf("stands for the Service's host by the wildcard %q, which a VirtualService of ours would hide", stand.Wildcard),
+			Right: fmt.Sprintf("add a VirtualService of your own for the host %s with the routes that its callers are to have; no risk can be accepted here", route.Host(r.s.Key)),
+		})
 	}
 	for _, live := range route.Read(vs) {
 		if live.Service == r.s.Key {
@@ -96,3 +53,54 @@ func (r *refuser) virtualService(vs *unstructured.Unstructured) {
 		}
 	}
 }
+
+// taken says which names that objects of ours will need are somebody else's.
+// rules are the DestinationRules that are wanted.
+func (s Snapshot) taken(rules []*unstructured.Unstructured) (faults intent.Faults) {
+	wanted := rules
+	if (view{Snapshot: s}).needOwn() {
+		own := &unstructured.Unstructured{}
+		own.SetKind("VirtualService")
+		own.SetNamespace(s.Key.Namespace)
+		own.SetName(route.Reserved + s.Key.Name)
+		wanted = append(wanted[:len(wanted):len(wanted)], own)
+	}
+	for _, want := range wanted {
+		if s.namesake(want) {
+			faults = append(faults, intent.Fault{
+				Kind: intent.Conflict, At: objectName(want),
+				Why:   fmt.Sprintf("is somebody else's, and has the name that ours for Service %s must have", s.Key),
+				Right: "give it another name",
+			})
+		}
+	}
+	return faults
+}
+
+// namesake says whether an object that we want is there as somebody else's.
+func (s Snapshot) namesake(want *unstructured.Unstructured) bool {
+	for _, u := range s.Namesakes {
+		if u.GetKind() == want.GetKind() && keyOf(u) == keyOf(want) {
+			return true
+		}
+	}
+	return false
+}
+
+// spareNames leaves out of a plan what would be made under a name that is
+// somebody else's: the API server would refuse it each time, and nothing after it
+// would be written.
+func (s Snapshot) spareNames(p *Plan) {
+	kept := p.Changes[:0:0]
+	for _, c := range p.Changes {
+		if c.Action == Create && s.namesake(c.Object) {
+			p.Refused = append(p.Refused, fmt.Sprintf("%s is somebody else's, and has the name that ours must have: give it another name", objectName(c.Object)))
+			continue
+		}
+		kept = append(kept, c)
+	}
+	p.Changes = kept
+}
+
+// objectName names an object: "VirtualService shop/reviews".
+func objectName(u *unstructured.Unstructured) string { return u.GetKind() + " " + keyOf(u).String() }

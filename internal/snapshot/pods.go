@@ -2,7 +2,9 @@ package snapshot
 
 import (
 	"context"
+	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -67,7 +69,7 @@ func endpoints(slices []*unstructured.Unstructured) []plan.Endpoint {
 }
 
 func podOf(pod corev1.Pod) plan.Pod {
-	p := plan.Pod{Name: pod.Name, Labels: pod.Labels, Leaving: pod.DeletionTimestamp != nil}
+	p := plan.Pod{Name: pod.Name, Labels: pod.Labels, Leaving: pod.DeletionTimestamp != nil, Owner: owner(pod)}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
 			p.Ready, p.ReadySince = true, c.LastTransitionTime.Time
@@ -82,6 +84,21 @@ func podOf(pod corev1.Pod) plan.Pod {
 		}
 	}
 	return p
+}
+
+// owner names the Deployment that a pod is of: its ReplicaSet has the Deployment's
+// name with the hash of the template behind.
+// https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label
+func owner(pod corev1.Pod) string {
+	set, hash := metav1.GetControllerOf(&pod), pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+	if set == nil || set.Kind != ReplicaSets.Kind || hash == "" {
+		return ""
+	}
+	name, ok := strings.CutSuffix(set.Name, "-"+hash)
+	if !ok {
+		return ""
+	}
+	return name
 }
 
 // starting are the reasons of a container that is merely on its way.

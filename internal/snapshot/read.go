@@ -25,6 +25,9 @@ type Source struct {
 	Live client.Reader
 	// Indexed says that Reader has the indexes of this package.
 	Indexed bool
+	// Ways keeps what is read of other ways to pods from one snapshot of a running
+	// release to the next; nil reads them each time.
+	Ways *Ways
 }
 
 // Read reads a snapshot live, with one reader's rights.
@@ -66,37 +69,71 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 	if err != nil {
 		return nil // the plan says so
 	}
-	if claim == nil {
-		if !asked(s.Deployments) {
-			return nil
+	if claim == nil && !asked(s.Deployments) {
+		return nil
+	}
+	steps := []func() error{
+		func() (err error) { s.Namesakes, err = src.namesakes(ctx, s.Key); return },
+		func() error { return src.readWays(ctx, s, claim != nil) },
+		func() error { return src.autoscalers(ctx, s) },
+	}
+	if claim != nil {
+		steps = append(steps, func() error { return src.pods(ctx, s) })
+		if claim.Phase == release.Cancelling {
+			steps = append(steps, func() error { return src.replicaSets(ctx, s, claim) })
 		}
-		return src.ways(ctx, s)
-	}
-	steps := []func() error{func() error { return src.pods(ctx, s) }}
-	if claim.Phase == release.Cancelling {
-		steps = append(steps, func() error { return src.replicaSets(ctx, s, claim) })
-	}
-	if finishing(s.Deployments) {
-		steps = append(steps, func() (err error) {
-			s.Autoscalers, err = listIfServed(ctx, src.Live, Autoscalers, client.InNamespace(s.Key.Namespace))
-			return
-		})
+		if claim.Phase == release.Finishing {
+			steps = append(steps, func() error { return src.original(ctx, s, claim) })
+		}
 	}
 	return src.all(steps...)
+}
+
+// autoscalers reads who scales the Deployments of the namespace.
+func (src Source) autoscalers(ctx context.Context, s *plan.Snapshot) error {
+	for _, kind := range []schema.GroupVersionKind{Autoscalers, ScaledObjects} {
+		found, err := listIfServed(ctx, src.Live, kind, client.InNamespace(s.Key.Namespace))
+		if err != nil {
+			return err
+		}
+		for _, u := range found {
+			if target, _, _ := unstructured.NestedString(u.Object, "spec", "scaleTargetRef", "kind"); target == "" || target == Deployments.Kind {
+				s.Autoscalers = append(s.Autoscalers, u)
+			}
+		}
+	}
+	return nil
+}
+
+// original reads the original live where the cache holds but a remnant of it: an
+// intent that is taken away while the release finishes ends nothing any more, and
+// a finish in place still writes the template.
+func (src Source) original(ctx context.Context, s *plan.Snapshot, claim *release.Status) error {
+	for n, d := range s.Deployments {
+		if d.GetName() != claim.Original.Name || whole(d) {
+			continue
+		}
+		live := Object(Deployments)
+		err := src.Live.Get(ctx, client.ObjectKeyFromObject(d), live)
+		if errors.IsNotFound(err) {
+			return nil // the cache will show it
+		}
+		if err != nil {
+			return fmt.Errorf("reading Deployment %s: %w", client.ObjectKeyFromObject(d), err)
+		}
+		s.Deployments[n] = live
+	}
+	return nil
+}
+
+func whole(d *unstructured.Unstructured) bool {
+	_, ok, _ := unstructured.NestedFieldNoCopy(d.Object, "spec", "template", "spec")
+	return ok
 }
 
 func asked(deployments []*unstructured.Unstructured) bool {
 	for _, d := range deployments {
 		if intent.Starts(d.GetAnnotations()) {
-			return true
-		}
-	}
-	return false
-}
-
-func finishing(deployments []*unstructured.Unstructured) bool {
-	for _, d := range deployments {
-		if d.GetAnnotations()[intent.KeyEnd] == string(intent.EndFinish) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -14,20 +15,31 @@ import (
 )
 
 // Index is the name of the field index on VirtualServices and DestinationRules:
-// the Services that each concerns, as "namespace/name", and Wildcard.
+// the Services that each concerns, as "namespace/name"; Wildcard; Namesake; and,
+// for a root, the VirtualServices that it delegates to, as "to namespace/name".
 const Index = "grayscale.services"
 
-// Wildcard stands in the index for an object whose host could be any Service's.
-const Wildcard = "*"
+const (
+	// Wildcard stands in the index for an object whose host could be any Service's.
+	Wildcard = "*"
+	// Namesake stands in it for somebody else's object that has a name like ours.
+	Namesake = "namesake"
+
+	delegateTo = "to "
+)
 
 // VirtualServiceIndex gives the index values of a VirtualService: every Service
-// that it names anywhere or whose host it stands for.
+// that it names anywhere or whose host it stands for, and where it delegates to.
 func VirtualServiceIndex(o client.Object) []string {
 	vs, ok := o.(*unstructured.Unstructured)
 	if !ok {
 		return nil
 	}
-	return keys(route.Concerns(vs))
+	out := keys(route.Concerns(vs))
+	for _, to := range route.Delegates(vs) {
+		out = append(out, delegateTo+to.String())
+	}
+	return append(out, namesake(vs)...)
 }
 
 // DestinationRuleIndex gives those of a DestinationRule.
@@ -36,12 +48,21 @@ func DestinationRuleIndex(o client.Object) []string {
 	if !ok {
 		return nil
 	}
+	out := namesake(rule)
 	service, wildcard, ok := route.RuleHost(rule)
 	switch {
 	case wildcard:
-		return []string{Wildcard}
+		return append(out, Wildcard)
 	case ok:
-		return []string{service.String()}
+		return append(out, service.String())
+	}
+	return out
+}
+
+// namesake says whether an object has a name like ours and is not.
+func namesake(u *unstructured.Unstructured) []string {
+	if strings.HasPrefix(u.GetName(), route.Reserved) && !route.Ours(u) {
+		return []string{Namesake}
 	}
 	return nil
 }
@@ -58,36 +79,86 @@ func keys(services []types.NamespacedName, wildcard bool) []string {
 }
 
 func (src Source) virtualServices(ctx context.Context, key types.NamespacedName) ([]*unstructured.Unstructured, error) {
-	found, err := src.indexed(ctx, key, VirtualServices)
-	return slices.DeleteFunc(found, func(vs *unstructured.Unstructured) bool {
-		services, wildcard := route.Concerns(vs)
-		return !slices.Contains(services, key) && !(wildcard && route.Stands(vs, key).Wildcard != "")
-	}), err
-}
-
-func (src Source) destinationRules(ctx context.Context, key types.NamespacedName) ([]*unstructured.Unstructured, error) {
-	found, err := src.indexed(ctx, key, DestinationRules)
-	return slices.DeleteFunc(found, func(rule *unstructured.Unstructured) bool { return !route.Matches(rule, key) }), err
-}
-
-// indexed lists by the index where there is one, else everything. The callers
-// sort out what does not concern the Service.
-func (src Source) indexed(ctx context.Context, key types.NamespacedName, gvk schema.GroupVersionKind) ([]*unstructured.Unstructured, error) {
-	if !src.Indexed {
-		return list(ctx, src.Reader, gvk)
-	}
-	exact, err := list(ctx, src.Reader, gvk, client.MatchingFields{Index: key.String()})
+	found, err := src.indexed(ctx, VirtualServices, key.String(), Wildcard)
 	if err != nil {
 		return nil, err
 	}
-	wild, err := list(ctx, src.Reader, gvk, client.MatchingFields{Index: Wildcard})
-	for _, u := range wild {
-		if !slices.ContainsFunc(exact, func(e *unstructured.Unstructured) bool { return e.GetUID() == u.GetUID() }) {
-			exact = append(exact, u)
+	concerned := slices.DeleteFunc(found, func(vs *unstructured.Unstructured) bool {
+		services, wildcard := route.Concerns(vs)
+		return !slices.Contains(services, key) && !(wildcard && route.Stands(vs, key).Wildcard != "")
+	})
+	return src.withRoots(ctx, concerned)
+}
+
+// withRoots adds the roots of delegates: what a root says decides over the
+// delegate's routes.
+func (src Source) withRoots(ctx context.Context, found []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	var delegates []types.NamespacedName
+	var values []string
+	for _, vs := range found {
+		if route.IsDelegate(vs) {
+			delegates = append(delegates, client.ObjectKeyFromObject(vs))
+			values = append(values, delegateTo+client.ObjectKeyFromObject(vs).String())
 		}
 	}
-	slices.SortFunc(exact, func(a, b *unstructured.Unstructured) int {
+	if len(delegates) == 0 {
+		return found, nil
+	}
+	roots, err := src.indexed(ctx, VirtualServices, values...)
+	for _, root := range roots {
+		if slices.ContainsFunc(route.Delegates(root), func(to types.NamespacedName) bool { return slices.Contains(delegates, to) }) {
+			found = append(found, root)
+		}
+	}
+	return distinct(found), err
+}
+
+func (src Source) destinationRules(ctx context.Context, key types.NamespacedName) ([]*unstructured.Unstructured, error) {
+	found, err := src.indexed(ctx, DestinationRules, key.String(), Wildcard)
+	return slices.DeleteFunc(found, func(rule *unstructured.Unstructured) bool { return !route.Matches(rule, key) }), err
+}
+
+// namesakes gives what is somebody else's by a name that ours for the Service
+// could have.
+func (src Source) namesakes(ctx context.Context, key types.NamespacedName) ([]*unstructured.Unstructured, error) {
+	var out []*unstructured.Unstructured
+	for _, kind := range []schema.GroupVersionKind{VirtualServices, DestinationRules} {
+		found, err := src.indexed(ctx, kind, Namesake)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range found {
+			if strings.HasPrefix(u.GetName(), route.Reserved+key.Name) && !route.Ours(u) {
+				out = append(out, u)
+			}
+		}
+	}
+	return out, nil
+}
+
+// indexed lists by the index where there is one, else everything. The callers
+// sort out what is not meant.
+func (src Source) indexed(ctx context.Context, gvk schema.GroupVersionKind, values ...string) ([]*unstructured.Unstructured, error) {
+	if !src.Indexed {
+		return list(ctx, src.Reader, gvk)
+	}
+	var out []*unstructured.Unstructured
+	for _, value := range values {
+		found, err := list(ctx, src.Reader, gvk, client.MatchingFields{Index: value})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return distinct(out), nil
+}
+
+// distinct gives each object once, in the order of names.
+func distinct(list []*unstructured.Unstructured) []*unstructured.Unstructured {
+	slices.SortStableFunc(list, func(a, b *unstructured.Unstructured) int {
 		return cmp.Compare(client.ObjectKeyFromObject(a).String(), client.ObjectKeyFromObject(b).String())
 	})
-	return exact, err
+	return slices.CompactFunc(list, func(a, b *unstructured.Unstructured) bool {
+		return client.ObjectKeyFromObject(a) == client.ObjectKeyFromObject(b)
+	})
 }

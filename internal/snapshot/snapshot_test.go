@@ -98,76 +98,6 @@ apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: other, namespace: edge}
 spec: {host: reviews}
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: front, namespace: shop}
-spec: {rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: reviews, port: {number: 80}}}}]}}]}
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: default, namespace: shop}
-spec: {defaultBackend: {service: {name: reviews, port: {number: 80}}}}
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: unrelated, namespace: shop}
-spec: {defaultBackend: {service: {name: ratings, port: {number: 80}}}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: weighted, namespace: shop}
-spec: {rules: [{backendRefs: [{name: ratings}, {name: reviews, port: 80}]}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: mirror, namespace: shop}
-spec: {rules: [{backendRefs: [{name: ratings}], filters: [{type: RequestMirror, requestMirror: {backendRef: {name: reviews, port: 80}}}]}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: unrelated, namespace: shop}
-spec: {rules: [{backendRefs: [{name: ratings}]}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: abroad, namespace: edge}
-spec: {rules: [{backendRefs: [{name: reviews, namespace: shop, port: 80}]}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: abroad-mirror, namespace: edge}
-spec: {rules: [{backendRefs: [{name: ratings, filters: [{type: RequestMirror, requestMirror: {backendRef: {name: reviews, namespace: shop, port: 80}}}]}]}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: namesake, namespace: edge}
-spec: {rules: [{backendRefs: [{name: reviews, port: 80}], filters: [{type: RequestMirror, requestMirror: {backendRef: {name: reviews, port: 80}}}]}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: to-namesake, namespace: shop}
-spec: {rules: [{backendRefs: [{name: reviews, namespace: edge, port: 80}], filters: [{type: RequestMirror, requestMirror: {backendRef: {name: reviews, namespace: edge}}}]}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: other-kind, namespace: shop}
-spec: {rules: [{backendRefs: [{name: reviews, kind: InferencePool, group: inference.networking.k8s.io}]}]}
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: legacy, namespace: shop}
-spec: {hosts: [old.example.com], workloadSelector: {labels: {app: reviews}}}
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: external, namespace: shop}
-spec: {hosts: [api.example.com]}
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: other, namespace: shop}
-spec: {hosts: [old.example.com], workloadSelector: {labels: {app: ratings}}}
 `
 
 func names(objects []*unstructured.Unstructured) []string {
@@ -199,8 +129,6 @@ func TestBeforeARelease(t *testing.T) {
 	want(t, "Deployments", names(s.Deployments), "shop/reviews-v1")
 	want(t, "VirtualServices", names(s.VirtualServices), "edge/front", "edge/wildcard", "shop/short")
 	want(t, "DestinationRules", names(s.DestinationRules), "istio-system/wildcard", "shop/reviews")
-	want(t, "other ways", s.Ways, "Ingress shop/front", "Ingress shop/default", "HTTPRoute shop/weighted", "HTTPRoute shop/mirror",
-		"HTTPRoute edge/abroad", "HTTPRoute edge/abroad-mirror", "ServiceEntry shop/legacy")
 	if len(s.Pods) > 0 || len(s.Endpoints) > 0 {
 		t.Errorf("pods are read before there is a release: %v, %v", s.Pods, s.Endpoints)
 	}
@@ -217,14 +145,22 @@ func TestNoService(t *testing.T) {
 const pods = `
 apiVersion: v1
 kind: Pod
-metadata: {name: good, namespace: shop, labels: {app: reviews, version: v1}}
+metadata:
+  name: good
+  namespace: shop
+  labels: {app: reviews, version: v1, pod-template-hash: 6d9f}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: reviews-v1-6d9f, uid: uid-set, controller: true}]
 status:
   conditions: [{type: Ready, status: "True", lastTransitionTime: "2026-11-23T00:00:00Z"}]
   containerStatuses: [{name: app, state: {running: {}}}]
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: pulling, namespace: shop, labels: {app: reviews, version: v2}}
+metadata:
+  name: pulling
+  namespace: shop
+  labels: {app: reviews, version: v2, pod-template-hash: 6d9f}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: by-hand, uid: uid-set, controller: true}]
 status:
   conditions: [{type: Ready, status: "False"}]
   initContainerStatuses: [{name: init, state: {terminated: {exitCode: 0}}}]
@@ -232,7 +168,11 @@ status:
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: starting, namespace: shop, labels: {app: reviews}}
+metadata:
+  name: starting
+  namespace: shop
+  labels: {app: reviews, pod-template-hash: 6d9f}
+  ownerReferences: [{apiVersion: batch/v1, kind: Job, name: reviews-v1-6d9f, uid: uid-set, controller: true}]
 status: {containerStatuses: [{name: app, state: {waiting: {reason: ContainerCreating}}}]}
 ---
 apiVersion: v1
@@ -274,20 +214,12 @@ apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata: {name: ratings-a, namespace: shop, labels: {kubernetes.io/service-name: ratings}}
 endpoints: [{addresses: [10.0.0.4], conditions: {ready: true}, targetRef: {kind: Pod, name: other}}]
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: reviews, namespace: shop}
 `
 
 // held puts a claim on the Service.
 func held(t *testing.T, objects []*unstructured.Unstructured, phase release.Phase) {
 	t.Helper()
-	b, err := json.Marshal(release.Status{Schema: release.Schema, Task: "task", Phase: phase, Service: release.Ref{Name: "reviews", UID: "uid-reviews"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects[0].SetAnnotations(map[string]string{intent.AnnotationStatus: string(b)})
+	claim(t, objects, release.Status{Schema: release.Schema, Task: "task", Phase: phase, Service: release.Ref{Name: "reviews", UID: "uid-reviews"}})
 }
 
 // TestDuringARelease: pods and endpoints count, each once.
@@ -314,6 +246,9 @@ func TestDuringARelease(t *testing.T) {
 		if p.Trouble != trouble[p.Name] {
 			t.Errorf("pod %s: trouble %q, want %q", p.Name, p.Trouble, trouble[p.Name])
 		}
+		if (p.Owner == "reviews-v1") != (p.Name == "good") || p.Name != "good" && p.Owner != "" {
+			t.Errorf("pod %s: its owner is %q", p.Name, p.Owner)
+		}
 		if p.Ready != (p.Name == "good") || p.Leaving != (p.Name == "leaving") {
 			t.Errorf("pod %s: %+v", p.Name, p)
 		}
@@ -321,21 +256,6 @@ func TestDuringARelease(t *testing.T) {
 	if since := s.Pods[0].ReadySince; !since.Equal(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("ready since %s", since)
 	}
-	if len(s.Ways) > 0 || len(s.Autoscalers) > 0 {
-		t.Errorf("read although nobody asks: %v, %v", s.Ways, names(s.Autoscalers))
-	}
-}
-
-// TestFinishing: autoscalers count once a finish is asked.
-func TestFinishing(t *testing.T) {
-	objects := parse(t, shop+"\n---\n"+pods)
-	held(t, objects, release.TakenOver)
-	objects[1].SetAnnotations(map[string]string{intent.KeyRelease: "task", intent.KeyEnd: "finish"})
-	s, err := snapshot.Read(context.Background(), snapshot.Files(objects), reviews, plan.Defaults)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want(t, "autoscalers", names(s.Autoscalers), "shop/reviews")
 }
 
 func TestFilesAreCopied(t *testing.T) {
@@ -393,6 +313,9 @@ func TestErrors(t *testing.T) {
 		{"Service", broken, false}, {"Deployment", broken, false}, {"VirtualService", broken, false}, {"DestinationRule", broken, false},
 		{"EndpointSlice", broken, false}, {"Pod", broken, false}, {"HorizontalPodAutoscaler", broken, false},
 		{"HorizontalPodAutoscaler", missing, true}, {"VirtualService", missing, false},
+		{"ScaledObject", broken, false}, {"ScaledObject", missing, true},
+		{"Ingress", broken, false}, {"Ingress", missing, true}, {"ServiceEntry", broken, false}, {"ServiceEntry", missing, true},
+		{"HTTPRoute", broken, false}, {"HTTPRoute", missing, true}, {"TLSRoute", broken, false}, {"TLSRoute", missing, true},
 	} {
 		objects := parse(t, shop)
 		held(t, objects, release.TakenOver)
@@ -400,15 +323,6 @@ func TestErrors(t *testing.T) {
 		_, err := snapshot.Read(context.Background(), failing{snapshot.Files(objects), test.kind, test.err}, reviews, plan.Defaults)
 		if (err == nil) != test.ok || err != nil && !errors.Is(err, test.err) {
 			t.Errorf("%s is %v: got %v", test.kind, test.err, err)
-		}
-	}
-	for _, kind := range []string{"Ingress", "HTTPRoute", "ServiceEntry"} {
-		r := snapshot.Files(parse(t, shop))
-		if _, err := snapshot.Read(context.Background(), failing{r, kind, missing}, reviews, plan.Defaults); err != nil {
-			t.Errorf("a cluster without %s: %v", kind, err)
-		}
-		if _, err := snapshot.Read(context.Background(), failing{r, kind, broken}, reviews, plan.Defaults); !errors.Is(err, broken) {
-			t.Errorf("%s is broken: %v", kind, err)
 		}
 	}
 }
