@@ -109,11 +109,23 @@ func bootstrap(p proxy, istiod object, secrets string) ([]byte, error) {
 		// The sidecar's own connections are known by where they come from: they
 		// are not redirected to it again.
 		"cluster_manager": object{"upstream_bind_config": object{"source_address": object{"address": p.ip, "port_value": 0}}},
+		"layered_runtime": object{"layers": []object{{"name": "global config", "static_layer": runtimeFlags}, {"name": "admin", "admin_layer": object{}}}},
 	}, "", " ")
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap of %s: %w", p.name, err)
 	}
 	return text, nil
+}
+
+// runtimeFlags are Istio's own: without them Envoy refuses routes that it takes
+// in every mesh, such as long regular expressions.
+// https://github.com/istio/istio/blob/master/pkg/bootstrap/config.go
+var runtimeFlags = object{
+	"re2.max_program_size.error_level": "32768",
+	"envoy.deprecated_features:envoy.config.listener.v3.Listener.hidden_envoy_deprecated_use_original_dst": true,
+	"envoy.reloadable_features.http_reject_path_with_fragment":                                             false,
+	"envoy.reloadable_features.fixed_heap_use_allocated":                                                   true,
+	"envoy.reloadable_features.coalesce_lb_rebuilds_on_batch_update":                                       false,
 }
 
 func node(p proxy) object {
