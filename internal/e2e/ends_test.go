@@ -148,8 +148,8 @@ func waitingForSource(t *testing.T) {
 	tr.settles("settling", "v1", "v2")
 	tr.phase("waiting", only("v2"))
 	tr.seen(60)
-	if got := w.get(deployments, "reviews").GetGeneration(); got != 1 {
-		t.Errorf("the original that Helm manages was written: generation %d", got)
+	if got := release.WorkloadOf(w.get(deployments, "reviews")); got.Template["version"] != "v1" || got.Images["app"] != "example/reviews:v1" {
+		t.Errorf("the original that Helm manages was written: %v, %v", got.Template, got.Images)
 	}
 	w.kubectl("patch", "deployment", "reviews", "-p", `{"spec":{"template":{"metadata":{"labels":{"version":"v2"}},"spec":{"containers":[{"name":"app","image":"example/reviews:v2"}]}}}}`)
 	w.untilEnded("reviews", "first", release.Finished)
