@@ -13,9 +13,12 @@ type group struct {
 	user    any   // nil where somebody has deleted it
 }
 
-// groups reads the routes of a VirtualService, of HTTP first. A copy by weight
-// has the user's own match, and one by content never has.
-func groups(vs *unstructured.Unstructured) []group {
+// groups reads the routes of a VirtualService, of HTTP first.
+func groups(vs *unstructured.Unstructured) []group { return append(httpGroups(vs), l4Groups(vs)...) }
+
+// httpGroups reads the HTTP routes. A copy by weight has the user's own match, and
+// one by content never has.
+func httpGroups(vs *unstructured.Unstructured) []group {
 	var out []group
 	var ours []any
 	for _, route := range httpRoutes(vs) {
@@ -29,7 +32,7 @@ func groups(vs *unstructured.Unstructured) []group {
 	if len(ours) > 0 {
 		out = append(out, grouped(ours, nil))
 	}
-	return append(out, l4Groups(vs)...)
+	return out
 }
 
 func grouped(ours []any, user any) group {

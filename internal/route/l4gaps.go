@@ -165,8 +165,11 @@ func (s stander) delegated(route any, namespace string, port int64) takes {
 	if !ok {
 		return always
 	}
-	best := never
-	for _, own := range list(spec(s.delegates[to]), "http") {
+	delegate, best := s.delegates[to], never
+	if !VisibleIn(delegate, namespace) {
+		return never
+	}
+	for _, own := range list(spec(delegate), "http") {
 		best = max(best, routeTakes("http", own, port))
 	}
 	return best
