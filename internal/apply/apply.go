@@ -17,7 +17,7 @@ import (
 )
 
 // FieldOwner is the controller's name in managedFields.
-const FieldOwner = client.FieldOwner("grayscale-controller")
+const FieldOwner = client.FieldOwner(plan.FieldManager)
 
 // Plan writes the changes and then the Service's annotations. With a dry-run
 // client (client.NewDryRunClient) nothing is kept.
@@ -38,7 +38,7 @@ func Plan(ctx context.Context, c client.Client, p plan.Plan, service *unstructur
 
 var verbs = map[plan.Action]string{
 	plan.Create: "creating", plan.Update: "updating", plan.Delete: "deleting",
-	plan.Scale: "scaling", plan.Label: "labelling", plan.Forget: "taking the intent from",
+	plan.Scale: "scaling", plan.Label: "labelling", plan.Forget: "taking the intent from", plan.Disown: "letting go of",
 }
 
 // describe names the write as an error does: "updating VirtualService shop/reviews".
@@ -69,14 +69,18 @@ func write(ctx context.Context, c client.Client, change plan.Change) error {
 		return label(ctx, c, change.Object)
 	case plan.Forget:
 		return forget(ctx, c, change)
+	case plan.Disown:
+		return letGo(ctx, c, change.Before)
 	}
 	return fmt.Errorf("unknown action %q", change.Action)
 }
 
 // update carries the resourceVersion of what was read: whoever wrote since
-// then wins, and we plan anew.
+// then wins, and we plan anew. managedFields are the API server's: a cache holds
+// but a part of them.
 func update(ctx context.Context, c client.Client, change plan.Change) error {
 	after := change.Object.DeepCopy()
+	after.SetManagedFields(nil)
 	if err := c.Update(ctx, after, FieldOwner); err != nil {
 		return err
 	}
@@ -84,26 +88,6 @@ func update(ctx context.Context, c client.Client, change plan.Change) error {
 		return nil
 	}
 	return disown(ctx, c, after)
-}
-
-// disown drops our entry from managedFields. Once an object is the user's own
-// again, their next server-side apply must not conflict with us.
-// https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership
-func disown(ctx context.Context, c client.Client, u *unstructured.Unstructured) error {
-	var others []metav1.ManagedFieldsEntry
-	for _, entry := range u.GetManagedFields() {
-		if entry.Manager != string(FieldOwner) {
-			others = append(others, entry)
-		}
-	}
-	if len(others) == len(u.GetManagedFields()) {
-		return nil
-	}
-	if len(others) == 0 {
-		others = []metav1.ManagedFieldsEntry{{}} // the API's way to say: nobody
-	}
-	u.SetManagedFields(others)
-	return c.Update(ctx, u, FieldOwner)
 }
 
 // remove deletes exactly what was read. A Deployment stays until its pods are
@@ -135,33 +119,6 @@ func label(ctx context.Context, c client.Client, u *unstructured.Unstructured) e
 		return err
 	}
 	return c.Patch(ctx, u.DeepCopy(), client.RawPatch(types.MergePatchType, patch), FieldOwner)
-}
-
-type operation struct {
-	Op    string `json:"op"`
-	Path  string `json:"path"`
-	Value any    `json:"value,omitempty"`
-}
-
-// forget removes each annotation only if it still has the value that was acted
-// on: an intent that was written since then is another one.
-func forget(ctx context.Context, c client.Client, change plan.Change) error {
-	var ops []operation
-	after := change.Object.GetAnnotations()
-	for key, value := range change.Before.GetAnnotations() {
-		if _, stays := after[key]; !stays {
-			path := "/metadata/annotations/" + escape(key)
-			ops = append(ops, operation{"test", path, value}, operation{Op: "remove", Path: path})
-		}
-	}
-	if len(ops) == 0 {
-		return nil
-	}
-	patch, err := json.Marshal(ops)
-	if err != nil {
-		return err
-	}
-	return client.IgnoreNotFound(c.Patch(ctx, change.Before.DeepCopy(), client.RawPatch(types.JSONPatchType, patch), FieldOwner))
 }
 
 // annotate patches nothing but annotations, by the resourceVersion that was

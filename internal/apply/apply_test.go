@@ -1,9 +1,11 @@
 package apply_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +13,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -56,6 +60,7 @@ type cluster struct {
 	client.WithWatch
 	calls []string
 	fails string // the call that fails
+	err   error  // how; nil: it is refused
 }
 
 var errRefused = errors.New("refused")
@@ -100,7 +105,7 @@ func (c *cluster) call(what string, u client.Object, do func() error) error {
 	line := what + " " + u.GetObjectKind().GroupVersionKind().Kind + " " + u.GetName()
 	c.calls = append(c.calls, line)
 	if c.fails != "" && strings.HasPrefix(line, c.fails) {
-		return errRefused
+		return cmp.Or(c.err, errRefused)
 	}
 	return do()
 }
@@ -308,6 +313,29 @@ func TestForgetChanged(t *testing.T) {
 	}
 }
 
+// TestForgetLosesARace: the API server does not say that it is one, and a policy
+// that refuses the same write must not be tried again at once.
+func TestForgetLosesARace(t *testing.T) {
+	failed := apierrors.NewGenericServerResponse(422, "", schema.GroupResource{}, "", "testing value failed: test failed", 0, false)
+	policy := apierrors.NewInvalid(schema.GroupKind{Group: "apps", Kind: "Deployment"}, "asked", field.ErrorList{field.Forbidden(nil, "frozen")})
+	webhook := apierrors.NewGenericServerResponse(422, "", schema.GroupResource{}, "", "", 0, false)
+	webhook.ErrStatus.Message = `admission webhook "freeze" denied the request`
+	for name, test := range map[string]struct {
+		err  error
+		race bool
+	}{"the test failed": {failed, true}, "a policy": {policy, false}, "a webhook": {webhook, false}} {
+		t.Run(name, func(t *testing.T) {
+			c := world(t)
+			p, s := everything(t, c)
+			c.fails, c.err = "patch Deployment asked", test.err
+			err := apply.Plan(ctx, c, plan.Plan{Changes: p.Changes[3:4]}, s)
+			if apply.IsRace(err) != test.race || err == nil || !strings.Contains(err.Error(), "taking the intent from Deployment shop/asked") {
+				t.Errorf("got %v, want a race: %t", err, test.race)
+			}
+		})
+	}
+}
+
 func TestForgetNothing(t *testing.T) {
 	c := world(t)
 	_, s := everything(t, c)
@@ -336,6 +364,52 @@ func TestRelease(t *testing.T) {
 		if note, _, _ := unstructured.NestedString(after.Object, "spec", "note"); note != "2" {
 			t.Errorf("the note is %q", note)
 		}
+	}
+}
+
+// TestDisown: what a controller that died between two writes left is let go of,
+// though what was read holds but a part of the object and of its managedFields.
+func TestDisown(t *testing.T) {
+	for kind, first := range map[string]string{"VirtualService": "update VirtualService old", "Deployment": "patch Deployment scaled"} {
+		c := world(t)
+		u, cached := c.read(t, virtualService("old", "")), (*unstructured.Unstructured)(nil)
+		if kind == "Deployment" {
+			u = c.read(t, deployment("scaled", nil))
+			u.Object["spec"] = map[string]any{"replicas": int64(7)}
+			cached = u.DeepCopy()
+			cached.Object["spec"] = map[string]any{}
+		} else {
+			u = with(u, "2")
+			cached = u.DeepCopy()
+		}
+		if err := c.Update(ctx, u, apply.FieldOwner); err != nil {
+			t.Fatal(err)
+		}
+		before := c.read(t, u)
+		cached.SetResourceVersion(before.GetResourceVersion())
+		cached.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: string(apply.FieldOwner)}})
+		c.calls = nil
+		if err := apply.Plan(ctx, c, plan.Plan{Changes: []plan.Change{{Action: plan.Disown, Before: cached}}}, service()); err != nil {
+			t.Fatal(err)
+		}
+		want(t, c.calls, first, "update "+kind+" "+u.GetName())
+		after := c.read(t, u)
+		if !reflect.DeepEqual(after.Object["spec"], before.Object["spec"]) {
+			t.Errorf("%s: the spec became %v", kind, after.Object["spec"])
+		}
+		managers := after.GetManagedFields()
+		if len(managers) != len(before.GetManagedFields())-1 || slices.ContainsFunc(managers, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == string(apply.FieldOwner) }) {
+			t.Errorf("%s: the managers are %v", kind, managers)
+		}
+	}
+}
+
+// TestDisownGone: what has gone is nobody's.
+func TestDisownGone(t *testing.T) {
+	c := world(t)
+	gone := plan.Change{Action: plan.Disown, Before: virtualService("gone", "")}
+	if err := apply.Plan(ctx, c, plan.Plan{Changes: []plan.Change{gone}}, service()); err != nil {
+		t.Error(err)
 	}
 }
 
