@@ -27,6 +27,12 @@ func (v view) changed(before, after *release.Status) []Event {
 	if before.Phase != after.Phase {
 		out = on(Event{Reason: string(after.Phase), Message: fmt.Sprintf("release %s: %s", after.Task, after.Phase.Sentence())}, v.Service, v.original)
 	}
+	if after.Steps.Done(release.StepTooLate) && !before.Steps.Done(release.StepTooLate) {
+		out = append(out, on(Event{Warning: true, Reason: "CancelIgnored", Message: fmt.Sprintf("release %s: the original has been changed or deleted already, so the release finishes; release %s anew to go back", after.Task, before.Original.Version)}, v.Service, v.original)...)
+	}
+	if waitsForSource(after) && !waitsForSource(before) {
+		out = append(out, on(Event{Reason: release.ReasonWaitingForSource, Message: fmt.Sprintf("release %s: %s", after.Task, after.Condition(release.Progressing).Message)}, v.Service, v.original)...)
+	}
 	was, is := before.Condition(release.Degraded), after.Condition(release.Degraded)
 	switch {
 	case is == nil || was != nil && was.Reason == is.Reason:

@@ -74,7 +74,7 @@ func (c *cluster) snapshot(key types.NamespacedName) plan.Snapshot {
 	if claim := c.claim(key); claim != nil {
 		s.Pods, s.Endpoints = c.planPods(release.ServiceOf(s.Service))
 		s.Autoscalers = c.list("HorizontalPodAutoscaler", key.Namespace)
-		if claim.Phase == release.Cancelling {
+		if claim.Phase == release.Cancelling || claim.Phase == release.Finishing && claim.Finish == intent.InPlace {
 			for _, rs := range c.list("ReplicaSet", key.Namespace) {
 				if owner := metav1.GetControllerOf(rs); owner != nil && owner.UID == claim.Original.UID {
 					s.ReplicaSets = append(s.ReplicaSets, rs)

@@ -34,6 +34,7 @@ type judge struct {
 
 	asked      map[types.NamespacedName][]asking
 	evaluators map[*unstructured.Unstructured]*judged
+	emptied    map[types.NamespacedName]bool // the user took the original's version from its pods, past the guard
 
 	meddled  bool      // somebody else acted, and the controller is not done with it
 	excused  time.Time // until then requests may suffer from that
@@ -43,7 +44,8 @@ type judge struct {
 func (j *judge) init(c *cluster) {
 	*j = judge{c: c, revisions: map[string][]revision{}, meshless: map[types.NamespacedName][]revision{},
 		users: map[string]*unstructured.Unstructured{}, claims: map[types.NamespacedName]*release.Status{},
-		asked: map[types.NamespacedName][]asking{}, evaluators: map[*unstructured.Unstructured]*judged{}}
+		asked: map[types.NamespacedName][]asking{}, evaluators: map[*unstructured.Unstructured]*judged{},
+		emptied: map[types.NamespacedName]bool{}}
 }
 
 // seen notes a new revision.
@@ -200,7 +202,7 @@ func (j *judge) usersPart() {
 	case "DestinationRule":
 		j.userRule(u, user)
 	case "Deployment":
-		if renewed := j.renewed(u, user); renewed != nil {
+		if renewed := j.renewed(u, user); renewed != nil && !reflect.DeepEqual(u.Object["spec"], user.Object["spec"]) {
 			user, j.users[j.changed] = renewed, renewed
 		}
 		if !reflect.DeepEqual(u.Object["spec"], user.Object["spec"]) || !reflect.DeepEqual(u.GetLabels(), user.GetLabels()) {
@@ -217,11 +219,9 @@ func (j *judge) renewed(d, user *unstructured.Unstructured) *unstructured.Unstru
 		if claim == nil || claim.Finish != intent.InPlace || claim.Phase != release.Finishing || claim.Original.UID != d.GetUID() {
 			continue
 		}
-		out, err := workload.Renewed(user, claim)
-		if err != nil {
-			j.c.fail("%v", err)
+		if out, err := workload.Renewed(user, claim); err == nil {
+			return out // else it is renewed already
 		}
-		return out
 	}
 	return nil
 }
@@ -238,8 +238,8 @@ func (j *judge) userRoutes(vs, user *unstructured.Unstructured) {
 		return
 	}
 	for service, claim := range j.claims {
-		if original := j.c.get("Deployment " + service.Namespace + "/" + claim.Original.Name); original != nil && original.GetDeletionTimestamp() == nil {
-			continue // one that leaves does not come back
+		if original := j.c.get("Deployment " + service.Namespace + "/" + claim.Original.Name); original != nil && original.GetDeletionTimestamp() == nil && release.WorkloadOf(original).Template["version"] != claim.Grayscale.Version {
+			continue // one that leaves does not come back, nor does one that has become the next
 		}
 		for _, name := range j.subsetsOf(service, claim.Grayscale.Version) {
 			moved := route.Retarget(user, service, map[string]string{claim.Original.Version: name})

@@ -150,7 +150,7 @@ func (j *judge) arrive(where string, service types.NamespacedName, v variant, kn
 			j.c.fail("%s to pod %s, whose Deployment the controller has deleted", where, p.name)
 		}
 	}
-	if reached == 0 && ready > 0 {
+	if reached == 0 && ready > 0 && (version || !j.emptied[service]) {
 		j.c.fail("%s, which has no ready pod", where)
 	}
 }
@@ -215,7 +215,7 @@ func (j *judge) known(service types.NamespacedName) []*pod {
 // while its Deployment stands, or proxies know its pods.
 func (j *judge) originalStands(service types.NamespacedName, claim *release.Status, known []*pod) bool {
 	d := j.c.get("Deployment " + service.Namespace + "/" + claim.Original.Name)
-	return d != nil && d.GetUID() == claim.Original.UID ||
+	return d != nil && d.GetUID() == claim.Original.UID && release.WorkloadOf(d).Template["version"] != claim.Grayscale.Version ||
 		slices.ContainsFunc(known, func(p *pod) bool { return p.labels["version"] == claim.Original.Version })
 }
 

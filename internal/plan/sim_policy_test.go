@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route/evaluate"
@@ -267,8 +268,8 @@ func (j *judge) checkShares(key string, vs *unstructured.Unstructured, service t
 
 // delivered: what status calls routed is what was asked, of every request.
 func (j *judge) delivered(service types.NamespacedName) {
-	claim, all := j.c.claim(service), j.asked[service]
-	if claim == nil || len(all) == 0 || claim.Phase.Ending() {
+	claim, all := plan.Make(j.c.snapshot(service), j.c.now).Status, j.asked[service] // as the plugin shows it
+	if j.c.claim(service) == nil || claim == nil || len(all) == 0 || claim.Phase.Ending() || j.c.get("Deployment "+service.Namespace+"/"+claim.Original.Name) == nil {
 		return
 	}
 	calm := !claim.Is(release.Degraded) && !claim.Is(release.Progressing)

@@ -143,6 +143,12 @@ func (c *cluster) changeTemplate(deployment, how string, change func(template ma
 	c.say("user    rolls %s out: %s", deployment, how)
 	out := d.DeepCopy()
 	change(out.Object["spec"].(map[string]any)["template"].(map[string]any))
+	for _, service := range c.services {
+		claim := c.claim(service)
+		if claim != nil && claim.Original.UID == out.GetUID() && release.WorkloadOf(out).Template["version"] != claim.Original.Version {
+			c.judge.emptied[service] = true
+		}
+	}
 	c.put(out)
 	c.judge.users[keyOf(out)] = c.get(keyOf(out)).DeepCopy()
 }

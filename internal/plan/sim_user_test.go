@@ -122,6 +122,20 @@ func (c *cluster) scale(deployment string, replicas int64) {
 	}
 	c.say("user    scales %s to %d", deployment, replicas)
 	c.judge.meddle()
+	c.setReplicas(d, replicas)
+}
+
+// autoscales is a HorizontalPodAutoscaler at work: nothing is excused by it.
+func (c *cluster) autoscales(deployment string, replicas int64) {
+	d := c.get("Deployment " + deployment)
+	if d == nil || d.GetDeletionTimestamp() != nil {
+		return
+	}
+	c.say("hpa     scales %s to %d", deployment, replicas)
+	c.setReplicas(d, replicas)
+}
+
+func (c *cluster) setReplicas(d *unstructured.Unstructured, replicas int64) {
 	out := d.DeepCopy()
 	if err := unstructured.SetNestedField(out.Object, replicas, "spec", "replicas"); err != nil {
 		c.t.Fatalf("%v", err)

@@ -50,6 +50,12 @@ func (v view) mark(s *release.Status, d release.Decision) {
 	for _, step := range d.Mark {
 		s.Steps[step] = v.now
 	}
+	switch {
+	case !v.tooLate:
+		delete(s.Steps, release.StepTooLate)
+	case !s.Steps.Done(release.StepTooLate):
+		s.Steps[release.StepTooLate] = v.now
+	}
 }
 
 func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
@@ -70,11 +76,12 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 	s.SetCondition(release.Progressing, moving, reason, cmp.Or(message, s.Phase.Sentence()), v.now)
 
 	need := release.Replicas(intent.Share{Weight: o.Routes.Max, Mirror: o.Routes.Mirror}, s.Form, o.Asked.Policy.Replicas, s.Peak)
-	ready, why := o.Clone.Ready >= need, release.ReasonPodsReady
+	pods := o.Clone.Ready + o.Origin.Renewed
+	ready, why := pods >= need, release.ReasonPodsReady
 	if !ready {
 		why = release.ReasonPodsNotReady
 	}
-	s.SetCondition(release.PodsReady, ready, why, fmt.Sprintf("%d of %d pods are ready", o.Clone.Ready, need), v.now)
+	s.SetCondition(release.PodsReady, ready, why, fmt.Sprintf("%d of %d pods are ready", pods, need), v.now)
 
 	routed := !o.Routes.Unpinned && o.Routes.Delivered
 	why = release.ReasonDelivered
@@ -123,6 +130,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return true, release.ReasonRefused, strings.Join(p.Refused, "; ")
 	case !o.Origin.Exists && s.Phase != release.Finishing && s.Phase != release.Finished:
 		return true, release.ReasonOriginalGone, fmt.Sprintf("Deployment %s/%s is gone; make it again without its intent to cancel, or route everything to the grayscale version", v.Key.Namespace, s.Original.Name)
+	case s.Phase == release.Finishing && o.Origin.Updated && o.Origin.Trouble != "":
+		return true, release.ReasonPodsFailing, "a pod of the original with the grayscale version's template fails, and the clone keeps the traffic: " + o.Origin.Trouble
 	case s.Phase.Ending() || s.Phase.Ended():
 		return false, release.ReasonAsExpected, "all is well"
 	case begun && o.Clone.Ready == 0:
@@ -183,6 +192,9 @@ func differs(before, after *release.Status) bool {
 				truths[kind] = truth{string(c.Status), c.Reason}
 			}
 		}
+		if waitsForSource(s) { // somebody is to act on it
+			truths[release.Progressing] = truth{reason: release.ReasonWaitingForSource}
+		}
 		live := release.Live{}
 		if s.Live != nil {
 			live = *s.Live
@@ -191,7 +203,16 @@ func differs(before, after *release.Status) bool {
 		if s.Phase == release.Pending {
 			strict = "" // nothing rests on it yet, and the next phase tells it
 		}
-		return []any{s.Phase, s.Steps, live, s.Peak, strict, truths}
+		c := s.Condition(release.Progressing)
+		source := c != nil && c.Reason == release.ReasonWaitingForSource // somebody has to read what to commit
+		return []any{s.Phase, s.Steps, live, s.Peak, strict, truths, source}
 	}
 	return !reflect.DeepEqual(lasting(before), lasting(after))
+}
+
+// waitsForSource says whether the release waits for a change that Git, or whoever
+// manages the original, has to make.
+func waitsForSource(s *release.Status) bool {
+	c := s.Condition(release.Progressing)
+	return c != nil && c.Reason == release.ReasonWaitingForSource
 }

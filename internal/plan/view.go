@@ -20,6 +20,7 @@ type view struct {
 	original, clone *unstructured.Unstructured // nil: there is none
 	intent          *intent.Intent             // nil: cancelled by removal
 	faults          []string                   // what can't be done, in sentences
+	tooLate         bool                       // a cancel is asked, and there is no way back
 	taken           string                     // that somebody else's Deployment has the clone's name
 	versions        release.Versions
 	share           intent.Share // that is asked for
@@ -152,6 +153,7 @@ func (v *view) asked() release.Asked {
 	mine := annotations[intent.KeyRelease] == v.claim.Task && v.original.GetUID() == v.claim.Original.UID
 	if !mine {
 		asked.Policy.End = intent.EndCancel // removed, renamed, or another Deployment by that name
+		v.goOn(&asked.Policy)
 		return asked
 	}
 	i, faults := intent.Parse(annotations)
@@ -161,8 +163,26 @@ func (v *view) asked() release.Asked {
 	}
 	v.intent = &i
 	asked.Policy = policyOf(i)
+	v.goOn(&asked.Policy)
 	asked.Undersized = i.Accepts(intent.Undersized)
 	return asked
+}
+
+// goOn lets a release that can't go back finish, whatever is asked.
+func (v *view) goOn(p *release.Policy) {
+	if !v.pastReturn() {
+		return
+	}
+	v.tooLate = p.End == intent.EndCancel
+	if p.End != intent.EndFinish || !p.Asked(v.claim.Form).All() {
+		p.End, p.Traffic = intent.EndFinish, intent.TrafficGrayscale
+	}
+}
+
+// pastReturn says whether the original has been changed or deleted by the finish.
+func (v *view) pastReturn() bool {
+	gone := v.original == nil || v.original.GetDeletionTimestamp() != nil
+	return v.claim.Phase == release.Finishing && (gone || v.theOriginalSide().Updated)
 }
 
 func policyOf(i intent.Intent) release.Policy {

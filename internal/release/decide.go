@@ -70,6 +70,8 @@ func (o Observation) finishing() bool {
 		return begun || o.holdsAll() && o.Clone.Exists
 	case begun && o.inPlace() && o.Origin.Updated: // past return, too
 		return true
+	case p.End == intent.EndCancel && o.overtaken():
+		return true
 	case p.End != intent.EndFinish || !o.asked().All() || o.undersized() || o.Asked.Managed != "":
 		return false
 	case o.inPlace() && o.Asked.Source != "" && !o.Origin.Updated:
@@ -77,6 +79,12 @@ func (o Observation) finishing() bool {
 	default:
 		return begun || o.holdsAll() && o.Clone.Ready >= o.need(everything)
 	}
+}
+
+// overtaken says whether somebody has rolled the grayscale version out over the
+// original: there is nothing left that a cancel could go back to.
+func (o Observation) overtaken() bool {
+	return o.inPlace() && o.Origin.Updated && o.Origin.Ready == 0 && o.Origin.Renewed > 0
 }
 
 func (o Observation) inPlace() bool { return o.Status.Finish == intent.InPlace }

@@ -49,6 +49,9 @@ func (o Observation) routes(d *Decision) {
 	}
 	if o.Asked.Policy.End == intent.EndFinish && d.Message == "" {
 		d.Reason, d.Message = o.notFinishing(asked)
+		if d.Reason == ReasonDraining {
+			d.After = o.yet()
+		}
 	}
 }
 
@@ -60,11 +63,19 @@ func (o Observation) notFinishing(asked intent.Share) (reason, message string) {
 		return ReasonUndersized, o.tooFew()
 	case o.Asked.Managed != "":
 		return ReasonManaged, fmt.Sprintf("finishing deletes or moves what %s refers to or would bring back: let it go first, or accept it with accept: managed", o.Asked.Managed)
+	case o.holdsAll() && o.inPlace() && o.Asked.Source != "" && o.yet() > 0:
+		return ReasonDraining, "the original version serves its last requests"
 	case o.holdsAll() && o.inPlace() && o.Asked.Source != "":
 		return ReasonWaitingForSource, fmt.Sprintf("%s manages the original, so the change has to be made there: %s", o.Asked.Source, o.change())
 	default:
 		return ReasonWaitingForTraffic, "the release finishes as soon as the grayscale version has all traffic"
 	}
+}
+
+// yet is how long a release that has taken over must still wait until nothing
+// needs the original: until then its template may not change.
+func (o Observation) yet() time.Duration {
+	return o.left(o.Status.Steps.At(Step(TakenOver)), max(o.Drain, o.Propagation))
 }
 
 // change says what the original's pod template needs to be the grayscale

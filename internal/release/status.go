@@ -99,6 +99,7 @@ const (
 	StepGone     Step = "Gone"     // no EndpointSlice holds a pod of the loser
 	StepYield    Step = "Yield"    // the original's new pods are preferred to the clone's
 	StepStripped Step = "Stripped" // no route of ours is left
+	StepTooLate  Step = "TooLate"  // a cancel was asked that comes too late
 )
 
 // At gives the time of a step, zero when it has not happened.

@@ -126,14 +126,32 @@ func originalSubset(v release.Versions, m meaning) ourSubset {
 // prefers it, or strictly its pods with the user's policy.
 func (w wanting) versionSubset(m meaning) ourSubset {
 	if w.strict {
-		out := w.strictly(m)
-		maps.Copy(out.labels, w.prefer)
-		return out
+		return w.preferring(m)
 	}
 	out := ourSubset{policies: make([]map[string]any, len(w.sites))}
 	for i, s := range w.sites {
 		out.policies[i] = versionPolicy(w.versions, w.prefer, s.policy(), m.policies[i])
 	}
+	return out
+}
+
+// preferring is the strict subset, with what is preferred among its pods: by
+// priority, for pods that are preferred may leave at any time; where the user's
+// policy excludes that, they alone.
+func (w wanting) preferring(m meaning) ourSubset {
+	out := w.strictly(m)
+	if len(w.prefer) == 0 {
+		return out
+	}
+	policies := make([]map[string]any, len(w.sites))
+	for i, s := range w.sites {
+		if noFailover(s.policy(), nil) != "" || noFailover(s.policy(), m.policies[i]) != "" {
+			maps.Copy(out.labels, w.prefer)
+			return out
+		}
+		policies[i] = versionPolicy(w.versions, w.prefer, s.policy(), m.policies[i])
+	}
+	out.policies = policies
 	return out
 }
 

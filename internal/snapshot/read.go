@@ -79,7 +79,7 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 	}
 	if claim != nil {
 		steps = append(steps, func() error { return src.pods(ctx, s) })
-		if claim.Phase == release.Cancelling {
+		if claim.Phase == release.Cancelling || claim.Phase == release.Finishing && claim.Finish == intent.InPlace {
 			steps = append(steps, func() error { return src.replicaSets(ctx, s, claim) })
 		}
 		if claim.Phase == release.Finishing {

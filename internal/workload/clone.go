@@ -18,6 +18,11 @@ import (
 // Everything of the original's spec is kept, fields unknown to us too, but not
 // that its rollout is paused: a Deployment that starts paused makes no pods. It
 // fails when the release's patch does not fit the template.
+//
+// Where the release finishes in place the clone's pods have an annotation of ours:
+// the original gets the same template then, and pods of equal templates have equal
+// labels, by which no proxy could prefer the one to the other.
+// https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label
 func Clone(original *unstructured.Unstructured, s *release.Status, replicas int32) (*unstructured.Unstructured, error) {
 	spec, _, _ := unstructured.NestedMap(original.Object, "spec") // a deep copy
 	delete(spec, "paused")
@@ -31,6 +36,9 @@ func Clone(original *unstructured.Unstructured, s *release.Status, replicas int3
 	SetReplicas(c, replicas)
 	if err := change(c, s); err != nil {
 		return nil, err
+	}
+	if s.Finish == intent.InPlace {
+		set(c, s.Task, "spec", "template", "metadata", "annotations", intent.LabelTask)
 	}
 	return Normalize(c, s), nil
 }
