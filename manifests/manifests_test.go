@@ -111,12 +111,16 @@ func TestRights(t *testing.T) {
 	cached, live := []string{"get", "list", "watch"}, []string{"list"}
 	whole := append([]string{"create", "delete", "update"}, cached...)
 	budgets := schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}
-	for kind, verbs := range map[schema.GroupVersionKind][]string{
+	does := map[schema.GroupVersionKind][]string{
 		snapshot.Deployments: append([]string{"patch"}, whole...), snapshot.VirtualServices: whole, snapshot.DestinationRules: whole,
 		snapshot.Services: append([]string{"patch"}, cached...), snapshot.EndpointSlices: cached,
 		snapshot.ReplicaSets: append([]string{"patch"}, live...), snapshot.Pods: live, snapshot.Ingresses: live,
-		snapshot.ServiceEntries: live, snapshot.HTTPRoutes: live, snapshot.Autoscalers: live, budgets: live,
-	} {
+		snapshot.ServiceEntries: live, snapshot.Autoscalers: live, snapshot.ScaledObjects: live, budgets: live,
+	}
+	for _, kind := range snapshot.Routes {
+		does[kind.WithVersion(kind.Versions[0])] = live
+	}
+	for kind, verbs := range does {
 		resource, _ := meta.UnsafeGuessKindToResource(kind)
 		var may []string
 		for _, rule := range roles[0].Rules {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/apply"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 )
 
@@ -30,6 +32,7 @@ type Reconciler struct {
 	Now      func() time.Time
 
 	writes writes
+	memory memory
 }
 
 // passLimit ends a pass that the API server leaves hanging.
@@ -49,6 +52,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	s.Written = r.memory.of(req.NamespacedName)
 	p := plan.Make(s, r.Now())
 	if (s.Service == nil || p.Status == nil) && !p.Idle() {
 		// Nobody holds this Service as far as the caches know, and something is to
@@ -68,6 +72,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	r.writes.note(p, s.Service, r.Now())
+	r.memory.note(req.NamespacedName, p, r.Now())
 	measure(req.NamespacedName, p)
 	for _, e := range p.Events {
 		r.emit(s, e)
@@ -75,7 +80,33 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if !p.Idle() {
 		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // what comes next needs no event
 	}
-	return ctrl.Result{RequeueAfter: p.After}, nil
+	return ctrl.Result{RequeueAfter: again(p)}, nil
+}
+
+// scalerPeriod is how soon it is seen that an autoscaler which holds up a finish
+// has gone. Those are listed in one namespace; a watch would be told of every
+// count of every autoscaler in the cluster.
+const scalerPeriod = 15 * time.Second
+
+// again says when to look again without an event: when the plan says so, and for
+// what no watch tells of.
+func again(p plan.Plan) time.Duration {
+	after := p.After
+	sooner := func(d time.Duration) {
+		if after == 0 || d < after {
+			after = d
+		}
+	}
+	switch {
+	case p.Status != nil && !p.Status.Phase.Ended():
+		sooner(snapshot.WayPeriod)
+		if c := p.Status.Condition(release.Degraded); c != nil && c.Reason == release.ReasonManaged {
+			sooner(scalerPeriod)
+		}
+	case len(p.Refused) > 0:
+		sooner(snapshot.WayPeriod)
+	}
+	return after
 }
 
 // stale says whether the API server holds another Service than the cache.
@@ -125,10 +156,28 @@ func (r *Reconciler) emit(s plan.Snapshot, e plan.Event) {
 		related = s.Service
 	}
 	if related == nil {
-		r.Recorder.Eventf(e.On, nil, kind, e.Reason, "Release", "%s", e.Message)
+		r.Recorder.Eventf(e.On, nil, kind, e.Reason, "Release", "%s", clip(e.Message))
 		return
 	}
-	r.Recorder.Eventf(e.On, related, kind, e.Reason, "Release", "%s", e.Message)
+	r.Recorder.Eventf(e.On, related, kind, e.Reason, "Release", "%s", clip(e.Message))
+}
+
+// noteLimit is the longest note of an event, in bytes; the API server refuses a
+// longer one.
+// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+const noteLimit = 1024
+
+// clip cuts a note between two runes.
+func clip(note string) string {
+	const more = "…"
+	if len(note) <= noteLimit {
+		return note
+	}
+	end := noteLimit - len(more)
+	for !utf8.RuneStart(note[end]) {
+		end--
+	}
+	return note[:end] + more
 }
 
 var _ reconcile.Reconciler = (*Reconciler)(nil)

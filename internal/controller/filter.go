@@ -37,6 +37,13 @@ func mattering(before, after client.Object) bool {
 		!reflect.DeepEqual(intent.Of(b.GetAnnotations()), intent.Of(a.GetAnnotations())) || b.GetUID() != a.GetUID()
 }
 
+// leading says whether a Service changed in where it leads to, or from where.
+func leading(before, after client.Object) bool {
+	b, ok := before.(*unstructured.Unstructured)
+	a, also := after.(*unstructured.Unstructured)
+	return !ok || !also || !reflect.DeepEqual(b.Object["spec"], a.Object["spec"])
+}
+
 // touched says whether one of the two has anything of ours, or the labels of
 // the pods have changed; the watch sorts out by claim which Services to look at.
 func touched(before, after client.Object) bool {

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -49,21 +50,36 @@ func (watcher) service(_ context.Context, o client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(o)}}
 }
 
+// sibling: the Services of its namespace that a release holds, for whose pods it
+// could be another way.
+func (w watcher) sibling(ctx context.Context, o client.Object) []reconcile.Request {
+	return w.services(ctx, o.GetNamespace(), func(s release.Service, claim *release.Status) bool {
+		return claim != nil && s.Name != o.GetName()
+	})
+}
+
 // slice: its Service, while a release holds it.
 func (w watcher) slice(ctx context.Context, o client.Object) []reconcile.Request {
 	name := o.GetLabels()[discoveryv1.LabelServiceName]
 	return w.held(ctx, types.NamespacedName{Namespace: o.GetNamespace(), Name: name})
 }
 
-// virtualService: every Service that it names and a release holds, and those
-// that it has routes of ours for, whoever holds them.
+// virtualService: every Service that it names, itself or by a delegate, and a
+// release holds, and those that it has routes of ours for, whoever holds them.
 func (w watcher) virtualService(ctx context.Context, o client.Object) []reconcile.Request {
 	vs, ok := o.(*unstructured.Unstructured)
 	if !ok {
 		return nil
 	}
 	services, wildcard := route.Concerns(vs)
-	out := w.heldOf(ctx, services, wildcard)
+	for _, to := range route.Delegates(vs) {
+		delegate := snapshot.Object(snapshot.VirtualServices)
+		if w.reader.Get(ctx, to, delegate, client.UnsafeDisableDeepCopy) == nil {
+			more, _ := route.Concerns(delegate)
+			services = append(services, more...)
+		}
+	}
+	out := w.named(ctx, vs, w.heldOf(ctx, services, wildcard))
 	for _, live := range route.Read(vs) {
 		out = add(out, live.Service)
 	}
@@ -84,9 +100,23 @@ func (w watcher) destinationRule(ctx context.Context, o client.Object) []reconci
 	if exact {
 		services = append(services, service)
 	}
-	out := w.heldOf(ctx, services, wildcard)
+	out := w.named(ctx, rule, w.heldOf(ctx, services, wildcard))
 	if service, ok := route.OursFor(rule); ok {
 		out = add(out, service)
+	}
+	return out
+}
+
+// named adds the Services for which an object that is not ours has a name of ours.
+func (w watcher) named(ctx context.Context, u *unstructured.Unstructured, out []reconcile.Request) []reconcile.Request {
+	name, ours := strings.CutPrefix(u.GetName(), route.Reserved)
+	if !ours || route.Ours(u) {
+		return out
+	}
+	for _, r := range w.services(ctx, "", func(s release.Service, claim *release.Status) bool {
+		return claim != nil && strings.HasPrefix(name, s.Name)
+	}) {
+		out = add(out, r.NamespacedName)
 	}
 	return out
 }
@@ -147,6 +177,7 @@ func (r *Reconciler) Setup(mgr ctrl.Manager) error {
 	w := watcher{mgr.GetClient()}
 	return ctrl.NewControllerManagedBy(mgr).Named("release").
 		Watches(snapshot.Object(snapshot.Services), handler.EnqueueRequestsFromMapFunc(w.service), only(mattering)).
+		Watches(snapshot.Object(snapshot.Services), handler.EnqueueRequestsFromMapFunc(w.sibling), only(leading)).
 		Watches(snapshot.Object(snapshot.Deployments), handler.EnqueueRequestsFromMapFunc(w.deployment), only(touched)).
 		Watches(snapshot.Object(snapshot.EndpointSlices), handler.EnqueueRequestsFromMapFunc(w.slice)).
 		Watches(snapshot.Object(snapshot.VirtualServices), handler.EnqueueRequestsFromMapFunc(w.virtualService)).
