@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 
@@ -12,8 +13,9 @@ import (
 // inserted directly before it. The order of the splits does not matter. It
 // fails, naming the VirtualService and the route, when a weight leaves Istio's
 // int32 or a sum Envoy's uint32, when Envoy would take no copy beside the route
-// (see [L4Faults]), and when the splits are not sound: two for one Service, a
-// target without the reserved prefix.
+// (see [L4Faults]), when a rule and a route's own match can't be said together, when
+// the result would be too large (see maxMatches, maxBytes), and when the splits
+// are not sound: two for one Service, a target without the reserved prefix.
 func Apply(vs *unstructured.Unstructured, splits []Split) (*unstructured.Unstructured, error) {
 	namespace, name := metadata(vs)
 	byService, err := splitMap(splits)
@@ -22,11 +24,18 @@ func Apply(vs *unstructured.Unstructured, splits []Split) (*unstructured.Unstruc
 	}
 	out := Strip(vs)
 	var routes []any
-	inserted := false
+	inserted, matches := false, 0
 	for i, route := range httpRoutes(out) {
+		matches += matchesOf(route, destinations(route, namespace), byService)
+		if err := tooMany(matches); err != nil {
+			return nil, fmt.Errorf("VirtualService %s/%s: up to HTTP route %s: %w", namespace, name, routeName("http", route, i), err)
+		}
 		ours, err := copies(route, namespace, byService)
 		if err != nil {
 			return nil, fmt.Errorf("VirtualService %s/%s: HTTP route %s: %w", namespace, name, routeName("http", route, i), err)
+		}
+		if IsDelegate(out) {
+			apart(ours, route)
 		}
 		inserted = inserted || len(ours) > 0
 		routes = append(append(routes, ours...), route)
@@ -38,7 +47,7 @@ func Apply(vs *unstructured.Unstructured, splits []Split) (*unstructured.Unstruc
 		return out, nil
 	}
 	spec(out)["http"] = routes
-	if err := note(out, splits); err != nil {
+	if err := cmp.Or(note(out, splits), tooLarge(out)); err != nil {
 		return nil, fmt.Errorf("VirtualService %s/%s: %w", namespace, name, err)
 	}
 	return out, nil

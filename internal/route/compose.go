@@ -99,7 +99,7 @@ func andHeader(match map[string]any, field, name string, value any) error {
 	for n := 0; ; n++ {
 		key, ok := cased(name, n)
 		if !ok {
-			return fmt.Errorf("the route restricts header %q in %s already, and a second condition on it can't be written beside", name, field)
+			return fmt.Errorf("the route restricts header %s in %s already, and Istio has no way to write a second condition on it: take one of the two out", name, field)
 		}
 		if _, taken := headers[key]; !taken {
 			headers[key] = value
@@ -109,8 +109,11 @@ func andHeader(match map[string]any, field, name string, value any) error {
 }
 
 // cased gives the nth way to write a header's name: with the letters in upper
-// case that n has bits for.
+// case that n has bits for. Of a pseudo-header Istio knows one way only.
 func cased(name string, n int) (key string, ok bool) {
+	if strings.HasPrefix(name, ":") {
+		return name, n == 0
+	}
 	var b strings.Builder
 	for _, r := range name {
 		if r >= 'a' && r <= 'z' {

@@ -1,8 +1,10 @@
 package route
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -42,9 +44,7 @@ func choices(from []destination, splits map[types.NamespacedName]Split) []choice
 	out := []choice{{}}
 	for _, service := range slices.Backward(servicesOf(from)) {
 		split, ok := splits[service]
-		if !ok || split.Weight >= intent.Full || !slices.ContainsFunc(from, func(d destination) bool {
-			return d.service == service && d.inside && (d.weight > 0 || len(from) == 1) && split.Subsets[d.subset].Version != ""
-		}) {
+		if !ok || !hasChoice(split, from) {
 			continue
 		}
 		var more []choice
@@ -58,6 +58,14 @@ func choices(from []destination, splits map[types.NamespacedName]Split) []choice
 		out = append(more, out...)
 	}
 	return out
+}
+
+// hasChoice says whether rules of the split move requests of a route: not when all
+// of its traffic moves anyway.
+func hasChoice(split Split, from []destination) bool {
+	return split.Weight < intent.Full && slices.ContainsFunc(from, func(d destination) bool {
+		return d.service == split.Service && d.inside && (d.weight > 0 || len(from) == 1) && split.Subsets[d.subset].Version != ""
+	})
 }
 
 // servicesOf gives the Services of destinations, in order and each once.
@@ -82,8 +90,11 @@ func copyOf(route any, from []destination, namespace string, splits map[types.Na
 	out := copied(route).(map[string]any)
 	if len(by) > 0 {
 		match, readable, err := compose(fields["match"], rulesOf(by))
-		if err != nil || !readable {
-			return nil, err
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", ruleNames(rulesOf(by)), err)
+		}
+		if !readable {
+			return nil, nil
 		}
 		out["match"] = match
 	}
@@ -109,6 +120,16 @@ func rulesOf(by choice) []content.Rule {
 		out = append(out, by[service])
 	}
 	return out
+}
+
+// ruleNames is how messages name the rules of a copy, as the plugin's flag writes
+// them.
+func ruleNames(rules []content.Rule) string {
+	names := make([]string, len(rules))
+	for i, rule := range rules {
+		names[i] = fmt.Sprintf("rule %q", rule.String())
+	}
+	return strings.Join(names, " and ")
 }
 
 // part is what becomes of a destination, or of a share of it.

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 )
 
 // Generators of VirtualServices over the whole HTTPRoute schema, with junk.
@@ -108,6 +109,15 @@ func genRoute(t *rapid.T) any {
 
 // genVirtualService gives a VirtualService without routes of ours.
 func genVirtualService(t *rapid.T) *unstructured.Unstructured {
+	if chance(t, "of Istio's schema", 7) {
+		return genSchemaVirtualService(t)
+	}
+	return genOddVirtualService(t)
+}
+
+// genOddVirtualService gives one with junk in many places, and with numbers in all
+// the forms that decoders give.
+func genOddVirtualService(t *rapid.T) *unstructured.Unstructured {
 	fields := map[string]any{
 		"hosts": []any{"reviews"},
 		"http":  rapid.SliceOfN(rapid.Custom(genRoute), 0, 5).Draw(t, "http"),
@@ -137,7 +147,7 @@ func genVirtualService(t *rapid.T) *unstructured.Unstructured {
 
 func genWeight(t *rapid.T) intent.Weight {
 	return intent.Weight(rapid.OneOf(
-		rapid.SampledFrom([]int32{0, 1, 1000, 5000, 9999, 10000}),
+		rapid.SampledFrom([]int32{0, 0, 0, 1, 1000, 5000, 9999, 10000, 10000}),
 		rapid.Int32Range(0, 10000),
 	).Draw(t, "weight"))
 }
@@ -146,21 +156,60 @@ func genWeight(t *rapid.T) intent.Weight {
 func genSplits(t *rapid.T) []Split {
 	var out []Split
 	for _, name := range ourServices {
-		if !rapid.Bool().Draw(t, "release of "+name) {
+		if !chance(t, "release of "+name, 7) {
 			continue
 		}
-		split := Split{Service: service(name), Weight: genWeight(t), Subsets: Subsets{}}
+		split := Split{Service: service(name), Weight: genWeight(t), Match: genMatch(t), Mirror: genWeight(t), Subsets: Subsets{}}
 		for _, subset := range userSubsets {
-			if !rapid.Bool().Draw(t, "knows "+subset) {
+			if !chance(t, "knows "+subset, 8) {
 				continue
 			}
 			suffix := rapid.SampledFrom([]string{"", "-0123abcd", "-89abcdef"}).Draw(t, "suffix")
 			split.Subsets[subset] = Target{
-				Original: SubsetOriginal + suffix, Version: SubsetVersion + suffix,
+				Original: SubsetOriginal + suffix, Version: SubsetVersion + suffix, Mirror: SubsetMirror + suffix,
 				Pinned: subset != "" && rapid.Bool().Draw(t, "pinned"),
 			}
 		}
 		out = append(out, split)
 	}
 	return out
+}
+
+// genMatch gives rules of request content, of which each is legal.
+func genMatch(t *rapid.T) []content.Rule {
+	return rapid.SliceOfN(rapid.Custom(genContentRule), rapid.SampledFrom([]int{0, 1, 2}).Draw(t, "rules"), 3).Draw(t, "match")
+}
+
+func genContentRule(t *rapid.T) content.Rule {
+	// The query is rarely an expression: one beside a route's own is refused.
+	kinds := rapid.SampledFrom([]content.Kind{content.Exact, content.Exact, content.Prefix, content.Present, content.Regex})
+	match := func(what string, value, regex string) content.Match {
+		m := content.Match{Kind: kinds.Draw(t, what)}
+		switch m.Kind {
+		case content.Exact, content.Prefix:
+			m.Value = value
+		case content.Regex:
+			m.Value = regex
+		}
+		return m
+	}
+	rule := content.Rule{}
+	switch rapid.SampledFrom([]int{0, 1, 2, 3, 4, 5}).Draw(t, "rule") {
+	case 0:
+		rule.Cookie = &content.Cookie{Name: "User", Match: match("cookie", "Internal", "In.*")}
+	case 1:
+		rule.Query = map[string]content.Match{"beta": match("beta", "1", "[12]")}
+	case 2:
+		rule.OS = rapid.SampledFrom([][]string{{"iOS"}, {"iOS", "Linux"}, {"Windows"}}).Draw(t, "os")
+	case 3:
+		rule.Browser = []string{"Safari"}
+		rule.Headers = map[string]content.Match{"user-agent": match("user-agent", "Mozilla/5.0", ".*AppleWebKit.*")}
+	case 4:
+		rule.Headers = map[string]content.Match{"x-beta": match("x-beta", "1", "1|2"), "end-user": match("end-user", "jason", "j.*n")}
+		rule.Query = map[string]content.Match{"v": match("v", "2", "^2")}
+	default:
+		name := rapid.SampledFrom([]string{"end-user", "end-user", "end-user", "1"}).Draw(t, "header")
+		rule.Headers = map[string]content.Match{name: match(name, "jason", "j.*n")}
+	}
+	return rule
 }

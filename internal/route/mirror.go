@@ -39,21 +39,31 @@ func mirrorsOf(route map[string]any, from []destination, namespace string, split
 // where one is malformed.
 func usersMirrors(route map[string]any) (out []any, readable bool) {
 	if route["mirror"] == nil {
-		entries, ok := route["mirrors"].([]any)
-		return append(out, entries...), ok || route["mirrors"] == nil
+		entries, ok := copied(route["mirrors"]).([]any)
+		return entries, ok || route["mirrors"] == nil
 	}
 	to := object(route, "mirror")
 	if to == nil || route["mirrors"] != nil {
 		return nil, false
 	}
 	entry := map[string]any{"destination": copied(to)}
-	if percentage, has := route["mirrorPercentage"]; has && percentage != nil {
+	if percentage := route["mirrorPercentage"]; percentage != nil {
 		entry["percentage"] = copied(percentage)
-	} else if percent, ok := integer(route["mirrorPercent"]); ok && route["mirrorPercent"] != nil {
+		return []any{entry}, true
+	}
+	for _, field := range oldPercent {
+		if route[field] == nil {
+			continue
+		}
+		percent, ok := integer(route[field])
 		entry["percentage"] = map[string]any{"value": percent}
+		return []any{entry}, ok
 	}
 	return []any{entry}, true
 }
+
+// oldPercent are the two ways in which the CRD writes the older field.
+var oldPercent = []string{"mirrorPercent", "mirror_percent"}
 
 // pinnedMirror gives a mirror that leads to a Service under release with the
 // version that holds its traffic; nil where it stays as it is.
@@ -130,7 +140,7 @@ func original(from []destination, split Split) (first *destination, all int64) {
 
 // setMirrors writes the list, in the only form that holds several.
 func setMirrors(route map[string]any, mirrors []any) {
-	for _, field := range []string{"mirror", "mirrorPercentage", "mirrorPercent", "mirror_percent"} {
+	for _, field := range append([]string{"mirror", "mirrorPercentage"}, oldPercent...) {
 		delete(route, field)
 	}
 	route["mirrors"] = mirrors

@@ -37,7 +37,11 @@ func Fill(split Split, gaps Gaps) (*unstructured.Unstructured, error) {
 		if gaps.Host {
 			ports = nil
 		}
-		routes, err := copies(plainRoute(split.Service, ports), split.Service.Namespace, splits)
+		route := plainRoute(split.Service, ports)
+		if err := tooMany(matchesOf(route, destinations(route, split.Service.Namespace), splits)); err != nil {
+			return nil, fmt.Errorf("Service %s: %w", split.Service, err)
+		}
+		routes, err := copies(route, split.Service.Namespace, splits)
 		if err != nil {
 			return nil, fmt.Errorf("Service %s: %w", split.Service, err)
 		}

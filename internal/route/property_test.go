@@ -2,9 +2,11 @@ package route
 
 import (
 	"encoding/json"
+	"maps"
 	"math/big"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -22,6 +24,7 @@ func same(t *rapid.T, what string, got, want *unstructured.Unstructured) {
 	}
 }
 
+// must applies splits that are legal together.
 func must(t *rapid.T, vs *unstructured.Unstructured, splits []Split) *unstructured.Unstructured {
 	t.Helper()
 	out, err := Apply(vs, splits)
@@ -31,16 +34,43 @@ func must(t *rapid.T, vs *unstructured.Unstructured, splits []Split) *unstructur
 	return out
 }
 
+// genApplied gives a VirtualService and splits that it can hold. The others are
+// those in which a rule and a route can't be said together, and the error must
+// name both; it leaves the rules out then.
+func genApplied(t *rapid.T) (vs *unstructured.Unstructured, splits []Split, applied *unstructured.Unstructured) {
+	vs, splits = genVirtualService(t), genSplits(t)
+	before := clone(vs)
+	applied = appliedOr(t, vs, splits)
+	same(t, "the input", vs, before)
+	return vs, splits, applied
+}
+
+// appliedOr applies splits, those without their rules where the rules can't be said.
+func appliedOr(t *rapid.T, vs *unstructured.Unstructured, splits []Split) *unstructured.Unstructured {
+	t.Helper()
+	applied, err := Apply(vs, splits)
+	if err == nil {
+		return applied
+	}
+	for _, part := range []string{"VirtualService shop/vs: HTTP route ", "http[", `rule "`, "the route restricts "} {
+		if !strings.Contains(err.Error(), part) {
+			t.Fatalf("Apply: %v; want it to say %s", err, part)
+		}
+	}
+	for i := range splits {
+		splits[i].Match = nil
+	}
+	return must(t, vs, splits)
+}
+
 func TestApplyLeavesNothingBehind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		vs, splits := genVirtualService(t), genSplits(t)
-		before := clone(vs)
-		applied := must(t, vs, splits)
-		same(t, "the input", vs, before)
+		vs, splits, applied := genApplied(t)
 		same(t, "Strip of Apply", Strip(applied), vs)
 		same(t, "Apply twice", must(t, applied, splits), applied)
 		other := genSplits(t)
-		same(t, "Apply over Apply", must(t, applied, other), must(t, vs, other))
+		want := appliedOr(t, vs, other)
+		same(t, "Apply over Apply", must(t, applied, other), want)
 		slices.Reverse(splits)
 		same(t, "Apply in another order", must(t, vs, splits), applied)
 		same(t, "Apply of what Recover finds", must(t, vs, Recover(applied)), applied)
@@ -50,20 +80,72 @@ func TestApplyLeavesNothingBehind(t *testing.T) {
 	})
 }
 
-func TestReadGivesTheWeight(t *testing.T) {
+// What Read and Recover find is what was applied, as far as routes of ours hold it.
+func TestReadAndRecoverFindThePolicy(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		vs, splits := genVirtualService(t), genSplits(t)
-		read := Read(must(t, vs, splits))
-		for i, live := range read {
-			if i > 0 && compareServices(read[i-1].Service, live.Service) >= 0 {
-				t.Fatalf("not in order: %v", read)
+		_, splits, applied := genApplied(t)
+		bySplit, err := splitMap(splits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := Read(applied)
+		if !slices.IsSortedFunc(read, func(a, b Live) int { return compareServices(a.Service, b.Service) }) {
+			t.Fatalf("not in order: %v", read)
+		}
+		for _, live := range read {
+			asked := bySplit[live.Service]
+			if !sendsTo(applied, live.Service) {
+				// Copies of requests go to one version whole.
+				asked.Weight = intent.Weight(int64(asked.Weight) / int64(intent.Full) * int64(intent.Full))
 			}
-			at := slices.IndexFunc(splits, func(s Split) bool { return s.Service == live.Service })
-			want := splits[at].Weight
-			if live.Weight != want || live.Min != want || live.Max != want || live.Routes < 1 {
-				t.Fatalf("%s: read %+v, want weight %s", live.Service, live, want)
+			if live.Weight != asked.Weight || live.Min != asked.Weight || live.Max != asked.Weight || live.Routes < 1 {
+				t.Fatalf("%s: read %+v, want weight %s", live.Service, live, asked.Weight)
+			}
+			if live.Content > 0 && !reflect.DeepEqual(live.Match, asked.Match) || live.Content == 0 && live.Match != nil {
+				t.Fatalf("%s: read %+v, want rules %v", live.Service, live, asked.Match)
+			}
+			if live.Mirror != 0 && (live.Mirror != asked.Mirror || asked.Weight > 0) {
+				t.Fatalf("%s: read %+v, want mirror %s", live.Service, live, asked.Mirror)
 			}
 		}
+		for _, found := range Recover(applied) {
+			at := slices.IndexFunc(read, func(l Live) bool { return l.Service == found.Service })
+			if at < 0 || found.Weight != read[at].Weight || found.Mirror != read[at].Mirror || !reflect.DeepEqual(found.Match, read[at].Match) {
+				t.Fatalf("recovered %+v, read %+v", found, read)
+			}
+			for user, target := range found.Subsets {
+				all := bySplit[found.Service].Subsets
+				asked := all[user]
+				// Which mirror a subset has shows only where it comes first in a route.
+				if target.Mirror != "" && slices.ContainsFunc(slices.Collect(maps.Values(all)), func(a Target) bool { return a.Mirror == target.Mirror }) {
+					asked.Mirror = target.Mirror
+				}
+				if target.Original != "" && target.Original != asked.Original || target.Version != "" && target.Version != asked.Version ||
+					target.Mirror != "" && target.Mirror != asked.Mirror {
+					t.Fatalf("recovered %+v for subset %q of %s, want %+v", target, user, found.Service, asked)
+				}
+			}
+		}
+	})
+}
+
+// sendsTo says whether a route of ours sends requests to the Service, and not
+// copies alone.
+func sendsTo(vs *unstructured.Unstructured, service types.NamespacedName) bool {
+	return slices.ContainsFunc(allRoutes(vs), func(route any) bool {
+		return isOurs(route) && slices.ContainsFunc(destinations(route, "shop"), func(d destination) bool {
+			return d.service == service && strings.HasPrefix(d.subset, Reserved)
+		})
+	})
+}
+
+// What Apply makes is what the API server gives back, to the type of each number:
+// else a pass that finds nothing to do would write.
+func TestApplyGivesWhatIsStored(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		vs := genSchemaVirtualService(t)
+		applied := appliedOr(t, vs, genSplits(t))
+		same(t, "stored and read", applied, &unstructured.Unstructured{Object: fromAPI(applied.Object).(map[string]any)})
 	})
 }
 
@@ -76,6 +158,7 @@ func TestSharesAreExact(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		bySplit = byWeight(bySplit)
 		for _, route := range httpRoutes(vs) {
 			made, err := copies(route, "shop", bySplit)
 			if err != nil {
@@ -95,8 +178,10 @@ func TestSharesAreExact(t *testing.T) {
 				t.Fatalf("shares %v, want %v, of %v", got, want, route)
 			}
 			rest, user := copied(made[0]).(map[string]any), copied(route).(map[string]any)
-			delete(rest, "route")
-			delete(user, "route")
+			for _, field := range append([]string{"route", "mirror", "mirrors", "mirrorPercentage"}, oldPercent...) {
+				delete(rest, field)
+				delete(user, field)
+			}
 			if !reflect.DeepEqual(rest, user) {
 				t.Fatalf("the copy %v differs from %v", rest, user)
 			}

@@ -33,7 +33,7 @@ func queryInPath(name string, m content.Match) (string, error) {
 	}
 	regex := `[^?]*\?(?:` + unlike(name) + `(?:=[^&]*)?&)*` + regexp.QuoteMeta(name) + value + `(?:&.*)?`
 	if len(regex) > longestRegex {
-		return "", fmt.Errorf("the route restricts query parameter %q already, and saying both takes a regular expression of %d characters, above Istio's %d: write a shorter value", name, len(regex), longestRegex)
+		return "", fmt.Errorf("the route restricts query parameter %q already, and saying both takes a regular expression of %d characters, above Istio's %d: write a shorter name or value, or take the condition out of the route", name, len(regex), longestRegex)
 	}
 	return regex, nil
 }

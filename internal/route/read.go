@@ -55,22 +55,36 @@ func Read(vs *unstructured.Unstructured) []Live {
 		if live.Content > 0 {
 			live.Match = rules[live.Service]
 		}
-		out = append(out, *live)
+		out = append(out, live.Live)
 	}
 	slices.SortFunc(out, func(a, b Live) int { return compareServices(a.Service, b.Service) })
 	return out
 }
 
-type lives map[types.NamespacedName]*Live
+type lives map[types.NamespacedName]*life
 
-// of gives the Service's, where a route of ours gives it that share.
-func (l lives) of(service types.NamespacedName, share intent.Weight) *Live {
+// life is a Live in the making.
+type life struct {
+	Live
+	sends bool // a route sends requests there; the others only copies
+}
+
+// of gives the Service's, where a route of ours gives it that share. A route that
+// only mirrors to it says little of the weight, as copies go to one version
+// whole: it counts as the lowest share where there is nothing else.
+func (l lives) of(service types.NamespacedName, share served) *life {
 	live, again := l[service]
 	if !again {
-		live = &Live{Service: service, Min: share, Max: share}
+		live = &life{Live: Live{Service: service, Min: share.weight, Max: share.weight}}
 		l[service] = live
 	}
-	live.Min, live.Max = min(live.Min, share), max(live.Max, share)
+	switch {
+	case share.sends && !live.sends:
+		live.Min, live.sends = share.weight, true
+	case share.sends == live.sends:
+		live.Min = min(live.Min, share.weight)
+	}
+	live.Max = max(live.Max, share.weight)
 	return live
 }
 
@@ -85,24 +99,30 @@ func (l lives) add(g group, namespace string) {
 	}
 	for _, copy := range g.content {
 		for service, share := range shares(copy, namespace) {
-			live := l.of(service, rest[service])
+			live := l.of(service, served{weight: rest[service].weight, sends: share.sends})
 			live.Routes++
-			if share == intent.Full && rest[service] < intent.Full {
+			if share.weight == intent.Full && rest[service].weight < intent.Full {
 				live.Content++
 			}
 		}
 	}
 }
 
-// shares gives, for each Service with a destination of ours in a route, the
-// grayscale version's share, rounded to a hundredth of a percent. A Service
-// that the route only mirrors to counts by its mirrors.
-func shares(route any, namespace string) map[types.NamespacedName]intent.Weight {
-	out := sharesOf(destinations(route, namespace))
-	for service, share := range sharesOf(mirrorsIn(route, namespace)) {
-		if _, known := out[service]; !known {
-			out[service] = share
-		}
+// served is the grayscale version's share in a route, rounded to a hundredth of a
+// percent: of the requests that the route sends to the Service, else of the copies.
+type served struct {
+	weight intent.Weight
+	sends  bool
+}
+
+// shares gives it for each Service with a destination or a mirror of ours.
+func shares(route any, namespace string) map[types.NamespacedName]served {
+	out := map[types.NamespacedName]served{}
+	for service, weight := range sharesOf(mirrorsIn(route, namespace)) {
+		out[service] = served{weight: weight}
+	}
+	for service, weight := range sharesOf(destinations(route, namespace)) {
+		out[service] = served{weight: weight, sends: true}
 	}
 	return out
 }

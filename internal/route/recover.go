@@ -32,6 +32,9 @@ func Recover(vs *unstructured.Unstructured) []Split {
 			pairMirrors(ours, g.user, namespace, found)
 		}
 	}
+	for _, g := range groups(vs) {
+		keepMirrors(g, namespace, found)
+	}
 	out := make([]Split, 0, len(found))
 	for _, split := range found {
 		if len(split.Subsets) > 0 {
@@ -92,11 +95,10 @@ func pairMirrors(ours, user any, namespace string, found map[types.NamespacedNam
 		if !inside || !running {
 			continue
 		}
-		if isMirror(subset) && i >= len(users) {
-			split.mirrorTo(subset)
-			continue
-		}
 		if i >= len(users) {
+			if isMirror(subset) {
+				split.mirrorTo(subset, destinations(user, namespace))
+			}
 			continue
 		}
 		_, was := mirrorTo(users[i])
@@ -113,12 +115,43 @@ func pairMirrors(ours, user any, namespace string, found map[types.NamespacedNam
 	}
 }
 
-// mirrorTo fills in the mirror's subset for all subsets of the original.
-func (s Split) mirrorTo(subset string) {
-	for name, target := range s.Subsets {
-		if target.Original != "" && target.Mirror == "" {
-			target.Mirror = subset
-			s.Subsets[name] = target
+// keepMirrors notes that a subset of the user's selects the original alone where a
+// mirror stays there although requests don't.
+func keepMirrors(g group, namespace string, found map[types.NamespacedName]Split) {
+	if len(destinations(g.user, namespace)) == 0 {
+		return
+	}
+	user, _ := g.user.(map[string]any)
+	rest, _ := g.rest().(map[string]any)
+	before, _ := usersMirrors(user)
+	after, _ := usersMirrors(rest)
+	for i, item := range before {
+		host, subset := mirrorTo(item)
+		service, _ := ServiceOf(host, namespace)
+		target, known := found[service].Subsets[subset]
+		if !known || len(after) <= i || target.Original == "" || found[service].Weight >= intent.Full {
+			continue
+		}
+		if _, now := mirrorTo(after[i]); now == subset {
+			target.Pinned = true
+			found[service].Subsets[subset] = target
+		}
+	}
+}
+
+// mirrorTo notes a mirror of ours: it follows the first of the user's destinations
+// that is the original's (see ourMirror). The other subsets of the original are in
+// its share, so they have a mirror, too; which one shows where they come first.
+func (s Split) mirrorTo(subset string, users []destination) {
+	first := true
+	for _, d := range users {
+		target := s.Subsets[d.subset]
+		if d.service != s.Service || !d.inside || d.weight == 0 && len(users) > 1 || target.Original == "" {
+			continue
+		}
+		if first || target.Mirror == "" {
+			target.Mirror, first = subset, false
+			s.Subsets[d.subset] = target
 		}
 	}
 }
