@@ -10,7 +10,7 @@ import (
 )
 
 func newCancel(e *Env) *cobra.Command {
-	o := writeOptions{}
+	o, local := writeOptions{}, false
 	cmd := &cobra.Command{
 		Use:     "cancel TASK",
 		Aliases: []string{"abort"},
@@ -18,18 +18,28 @@ func newCancel(e *Env) *cobra.Command {
 		Long: `End a release: the original stays, the grayscale version goes.
 
 All traffic goes to the original at once; then the grayscale version drains and
-is deleted, and nothing of the release is left in your routes.`,
-		Example:           indent(e, `%[1]s cancel reviews-v2 --wait`),
+is deleted, and nothing of the release is left in your routes.
+
+With --local the plugin itself does what the controller would, with your own
+rights over routes, rules and workloads: for when the controller is down. It runs
+until all is done; the controller closes the release when it returns.`,
+		Example: indent(e, `
+%[1]s cancel reviews-v2 --wait
+%[1]s cancel reviews-v2 --local`),
 		Args:              exactly("TASK"),
 		ValidArgsFunction: e.completeTask,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.validate(); err != nil {
 				return err
 			}
+			if local {
+				return cancelLocally(cmd.Context(), e, o, args[0])
+			}
 			return cancel(cmd.Context(), e, o, args[0])
 		},
 	}
 	o.addFlags(cmd.Flags(), "the grayscale version is gone")
+	cmd.Flags().BoolVar(&local, "local", false, "Do it here and now, without the controller")
 	return cmd
 }
 

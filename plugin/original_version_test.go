@@ -80,7 +80,14 @@ func TestOriginalVersion(t *testing.T) {
 	if got := w.intent("reviews"); got["release"] != "reviews-v2" || got["image"] != "v2" {
 		t.Errorf("the intent is %v", got)
 	}
-	w.fails(exitFailed, []string{"have a version already, version=v1; leave the flag out"}, "create", "other", "--workload", "reviews", "--image", "v3", "--original-version", "v7")
+}
+
+func TestOriginalVersionThatIsThere(t *testing.T) {
+	w := newWorld(t, reviews, reviewsV1)
+	w.fails(exitFailed, []string{"have a version already, version=v1; leave the flag out"}, "create", "--service", "reviews", "--image", "v3", "--original-version", "v7")
+	if said := w.ok("create", "--service", "reviews", "--image", "v2", "--original-version", "v1"); strings.Contains(said, "rollout") {
+		t.Errorf("a version that is there already is rolled out: %s", said)
+	}
 }
 
 func TestOriginalVersionGivesUp(t *testing.T) {

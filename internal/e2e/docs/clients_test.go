@@ -45,8 +45,8 @@ func (w *world) startClients() *clients {
 			header.Set("Cookie", "theme=dark; User=Internal")
 		}
 		targets = append(targets,
-			load.Target{Name: who + gateway, URL: os.Getenv("GATEWAY_URL") + "/", Host: w.namespace + ".test", Header: header, Workers: 2, Rate: 25},
-			load.Target{Name: who + sidecar, URL: "http://reviews." + w.namespace + ":9080/", Proxy: os.Getenv("MESH_PROXY"), Header: header, Workers: 2, Rate: 25},
+			load.Target{Name: who + gateway, URL: os.Getenv("GATEWAY_URL") + "/", Host: w.namespace + ".test", Header: header, Workers: 2, Rate: 20},
+			load.Target{Name: who + sidecar, URL: "http://reviews." + w.namespace + ":9080/", Proxy: os.Getenv("MESH_PROXY"), Header: header, Workers: 2, Rate: 20},
 		)
 	}
 	c := &clients{Load: load.Start(w.ctx, targets...), w: w, wants: map[string]func(string) answers{}}
@@ -122,7 +122,7 @@ func (c *clients) settle(e expectation) {
 		return leastOf(now) >= 15, fmt.Sprintf("%+v", now)
 	})
 	c.begin("settled", e.inTheEnd)
-	c.seen(150)
+	c.seen(100)
 }
 
 // seen waits until that many requests of every target began in this phase.

@@ -52,7 +52,7 @@ func connect() error {
 
 // atOnce is how many examples are tried side by side: they wait more than they
 // work, and all send requests through the same two proxies.
-const atOnce = 6
+const atOnce = 4
 
 // TestExamples tries each block of each section by itself: what it says must
 // come to what is expected of its section, and no request may fail.

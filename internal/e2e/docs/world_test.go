@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -40,6 +41,7 @@ type world struct {
 	original  string
 	clients   *clients
 	before    string // the user's routes
+	config    string // kubeconfig whose context is in the namespace
 }
 
 // app is Service reviews with an original of two pods, a gateway, and routes of
@@ -103,7 +105,7 @@ func newWorld(t *testing.T, kind string) *world {
 	if err := cluster.Create(w.ctx, namespace); err != nil {
 		t.Fatalf("making a namespace: %v", err)
 	}
-	w.namespace = namespace.Name
+	w.namespace, w.config = namespace.Name, configIn(t, namespace.Name)
 	t.Cleanup(func() {
 		if err := cluster.Delete(context.WithoutCancel(w.ctx), namespace); err != nil {
 			t.Errorf("deleting namespace %s: %v", w.namespace, err)
@@ -114,6 +116,23 @@ func newWorld(t *testing.T, kind string) *world {
 	w.before = w.routes()
 	w.clients = w.startClients()
 	return w
+}
+
+// configIn writes the testbed's kubeconfig with another namespace in its contexts.
+func configIn(t *testing.T, namespace string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(os.Getenv("KUBECONFIG"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range config.Contexts {
+		c.Namespace = namespace
+	}
+	path := filepath.Join(t.TempDir(), "config")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // begin brings the release to where a section starts.
@@ -136,7 +155,6 @@ func (w *world) begin(from map[string]string) {
 		w.wait("", "policy")
 	default:
 		w.wait("", "policy")
-		w.wait("", "ready")
 	}
 }
 
@@ -174,13 +192,9 @@ func (w *world) shell(lines string, files map[string]string) string {
 			w.t.Fatal(err)
 		}
 	}
-	const inNamespace = `kubectl config view --raw --flatten > config
-export KUBECONFIG=$PWD/config
-kubectl config set-context --current --namespace "$NAMESPACE" > /dev/null
-`
-	cmd := exec.CommandContext(w.ctx, "bash", "-euo", "pipefail", "-c", inNamespace+lines)
+	cmd := exec.CommandContext(w.ctx, "bash", "-euo", "pipefail", "-c", lines)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), "NAMESPACE="+w.namespace)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+w.config)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		w.t.Fatalf("%s: %v\n%s", lines, err, out)
@@ -198,7 +212,7 @@ func (w *world) wait(task, goal string) {
 	if goal == "" {
 		goal = "policy"
 	}
-	w.shell(fmt.Sprintf("kubectl grayscale wait %s --for %s --timeout %s", task, goal, soon), nil)
+	w.shell(fmt.Sprintf("kubectl-grayscale wait %s --for %s --timeout %s", task, goal, soon), nil)
 }
 
 // eventually polls until a condition holds. Its sentence says what stands

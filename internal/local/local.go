@@ -1,0 +1,117 @@
+// Package local ends a release without the controller: it runs the same plan in
+// a loop, with a user's own rights. Routes and workloads are written; the claim
+// is the controller's, so what the plan would note there is kept in memory, and
+// the controller closes the claim when it returns and finds everything gone.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/apply"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+)
+
+// Runner runs the plan of one release.
+type Runner struct {
+	Client   client.Client
+	Settings plan.Settings
+	Now      func() time.Time
+	// Rest waits that long, or until the context ends, which is an error.
+	Rest func(context.Context, time.Duration) error
+	// Tell is given what is done or waited for, a sentence each.
+	Tell func(string)
+
+	status *string // what the claim would say by now; nil: what it says
+}
+
+// restAtMost bounds the time between two looks: no event tells that pods are gone.
+const restAtMost = time.Second
+
+// ErrNotEnding says that the release is not on its way out, so that it can't be
+// run to an end.
+var ErrNotEnding = errors.New("the release is not being cancelled")
+
+// End runs the release of a Service, which has been asked to end, until nothing
+// of it is left but its claim, and gives what the claim should say then. A
+// write that the API server refuses ends it; one that lost a race does not.
+func (r *Runner) End(ctx context.Context, service types.NamespacedName) (*release.Status, error) {
+	for {
+		s, err := snapshot.Read(ctx, r.Client, service, r.Settings)
+		if err != nil {
+			return nil, err
+		}
+		if s.Service == nil {
+			return nil, fmt.Errorf("the Service %s is gone", service)
+		}
+		r.remember(&s)
+		p := plan.Make(s, r.Now())
+		switch {
+		case p.Status == nil:
+			return nil, fmt.Errorf("Service %s: no release holds it", service)
+		case !p.Status.Phase.Ending() && !p.Status.Phase.Ended():
+			return p.Status, fmt.Errorf("Service %s, release %s is %s: %w", service, p.Status.Task, p.Status.Phase, ErrNotEnding)
+		}
+		r.tell(p)
+		// The claim is the controller's: only the changes are written.
+		if err := apply.Plan(ctx, r.Client, plan.Plan{Changes: p.Changes}, s.Service); err != nil && !apply.IsRace(err) {
+			return p.Status, err
+		}
+		if status, ok := p.Annotations[intent.AnnotationStatus]; ok {
+			if status == nil {
+				return p.Status, nil
+			}
+			r.status = status
+		}
+		if !p.Idle() {
+			continue
+		}
+		if err := r.Rest(ctx, rest(p.After)); err != nil {
+			return p.Status, err
+		}
+	}
+}
+
+func rest(after time.Duration) time.Duration {
+	if after <= 0 || after > restAtMost {
+		return restAtMost
+	}
+	return after
+}
+
+// remember puts what would have been written into what was read.
+func (r *Runner) remember(s *plan.Snapshot) {
+	if r.status == nil {
+		return
+	}
+	s.Service = s.Service.DeepCopy()
+	annotations := s.Service.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[intent.AnnotationStatus] = *r.status
+	s.Service.SetAnnotations(annotations)
+}
+
+// tell says what a pass does.
+func (r *Runner) tell(p plan.Plan) {
+	for _, c := range p.Changes {
+		r.Tell(fmt.Sprintf("%s %s: %s", named(apply.Target(c)), c.Action, c.Why))
+	}
+	if p.Holds != "" {
+		r.Tell(p.Holds)
+	}
+}
+
+func named(u *unstructured.Unstructured) string {
+	return fmt.Sprintf("%s %s", u.GetKind(), client.ObjectKeyFromObject(u))
+}

@@ -1,0 +1,282 @@
+package local_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/yaml"
+
+	istio "istio.io/client-go/pkg/apis/networking/v1"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/apply"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/local"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+)
+
+const app = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: shop, uid: s-1}
+spec: {type: ClusterIP, clusterIP: 10.0.0.1, selector: {app: reviews}, ports: [{name: http, port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: reviews-v1
+  namespace: shop
+  uid: d-1
+  annotations: {grayscale.dev/release: reviews-v2, grayscale.dev/image: v2, grayscale.dev/weight: "10"}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: reviews, version: v1}}
+  template:
+    metadata: {labels: {app: reviews, version: v1}}
+    spec: {containers: [{name: reviews, image: "reviews:v1"}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: shop, uid: vs-1}
+spec: {hosts: [reviews], http: [{name: all, route: [{destination: {host: reviews}}]}]}
+`
+
+var key = types.NamespacedName{Namespace: "shop", Name: "reviews"}
+
+// cluster is an API server in memory, whose clock goes on when somebody rests,
+// and whose pods come and go with their Deployments.
+type cluster struct {
+	t *testing.T
+	client.Client
+	now           time.Time
+	statusWrites  int
+	refuseUpdates bool
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	known := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, istio.AddToScheme} {
+		if err := add(known); err != nil {
+			t.Fatal(err)
+		}
+	}
+	builder := fake.NewClientBuilder().WithScheme(known)
+	for _, document := range strings.Split(app, "---\n") {
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &u.Object); err != nil {
+			t.Fatal(err)
+		}
+		builder = builder.WithObjects(u)
+	}
+	c := &cluster{t: t, now: time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)}
+	c.Client = interceptor.NewClient(builder.Build(), interceptor.Funcs{
+		Patch: func(ctx context.Context, w client.WithWatch, u client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if u.GetObjectKind().GroupVersionKind().Kind == "Service" {
+				c.statusWrites++
+			}
+			return w.Patch(ctx, u, p, opts...)
+		},
+		Update: func(ctx context.Context, w client.WithWatch, u client.Object, opts ...client.UpdateOption) error {
+			if c.refuseUpdates {
+				return errors.New("alice may not update")
+			}
+			return w.Update(ctx, u, opts...)
+		},
+	})
+	c.pods()
+	return c
+}
+
+// pods gives every Deployment one ready pod, and takes those of no Deployment.
+func (c *cluster) pods() {
+	c.t.Helper()
+	ctx := c.t.Context()
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Namespace: "shop", Name: "reviews-x", Labels: map[string]string{discoveryv1.LabelServiceName: "reviews"}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+	}
+	for _, version := range []string{"v1", "v2"} {
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "reviews-" + version + "-x", Labels: map[string]string{"app": "reviews", "version": version}},
+			Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+		}
+		if c.get("apps/v1", "Deployment", "reviews-"+version) == nil {
+			if err := client.IgnoreNotFound(c.Delete(ctx, pod)); err != nil {
+				c.t.Fatal(err)
+			}
+			continue
+		}
+		if err := c.Create(ctx, pod.DeepCopy()); err != nil && !apply.IsRace(err) {
+			c.t.Fatal(err)
+		}
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+			Addresses: []string{"10.1.0." + version[1:]}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)},
+			TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "shop", Name: pod.Name},
+		})
+	}
+	if err := client.IgnoreNotFound(c.Delete(ctx, slice.DeepCopy())); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.Create(ctx, slice); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *cluster) get(apiVersion, kind, name string) *unstructured.Unstructured {
+	c.t.Helper()
+	u := &unstructured.Unstructured{}
+	u.SetAPIVersion(apiVersion)
+	u.SetKind(kind)
+	err := c.Get(c.t.Context(), client.ObjectKey{Namespace: "shop", Name: name}, u)
+	if client.IgnoreNotFound(err) != nil {
+		c.t.Fatal(err)
+	}
+	if err != nil {
+		return nil
+	}
+	return u
+}
+
+// rest lets time pass.
+func (c *cluster) rest(ctx context.Context, d time.Duration) error {
+	c.now = c.now.Add(d)
+	c.pods()
+	return ctx.Err()
+}
+
+// controller brings the release to a phase, and is gone then.
+func (c *cluster) controller(phase release.Phase) {
+	c.t.Helper()
+	for range 200 {
+		s, err := snapshot.Read(c.t.Context(), c, key, plan.Defaults)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		p := plan.Make(s, c.now)
+		if len(p.Refused) > 0 {
+			c.t.Fatal(p.Refused)
+		}
+		if err := apply.Plan(c.t.Context(), c, p, s.Service); err != nil {
+			c.t.Fatal(err)
+		}
+		if p.Idle() && p.Status != nil && p.Status.Phase == phase {
+			return
+		}
+		if err := c.rest(c.t.Context(), time.Second); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	c.t.Fatalf("the release did not become %s", phase)
+}
+
+func (c *cluster) intent(key, value string) {
+	c.t.Helper()
+	d := c.get("apps/v1", "Deployment", "reviews-v1")
+	annotations := d.GetAnnotations()
+	annotations[key] = value
+	d.SetAnnotations(annotations)
+	if err := c.Update(c.t.Context(), d); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *cluster) runner(told *[]string) *local.Runner {
+	return &local.Runner{
+		Client: c, Settings: plan.Defaults, Now: func() time.Time { return c.now }, Rest: c.rest,
+		Tell: func(what string) { *told = append(*told, what) },
+	}
+}
+
+func TestEnd(t *testing.T) {
+	c := newCluster(t)
+	before := c.get("networking.istio.io/v1", "VirtualService", "reviews").Object["spec"]
+	c.controller(release.Routing)
+	if c.get("apps/v1", "Deployment", "reviews-v2") == nil {
+		t.Fatal("there is no clone to begin with")
+	}
+	c.intent(intent.KeyEnd, "cancel")
+	c.statusWrites = 0
+	var told []string
+	started := c.now
+	s, err := c.runner(&told).End(t.Context(), key)
+	if err != nil || s.Phase != release.Cancelled {
+		t.Fatalf("the release is %+v, %v", s, err)
+	}
+	if c.now.Sub(started) < plan.Defaults.Drain {
+		t.Errorf("it took %s, less than the drain", c.now.Sub(started))
+	}
+	if c.statusWrites > 0 {
+		t.Errorf("%d writes of the claim, which is the controller's", c.statusWrites)
+	}
+	if c.get("apps/v1", "Deployment", "reviews-v2") != nil {
+		t.Error("the clone is still there")
+	}
+	var rules unstructured.UnstructuredList
+	rules.SetAPIVersion("networking.istio.io/v1")
+	rules.SetKind("DestinationRuleList")
+	if err := c.List(t.Context(), &rules); err != nil || len(rules.Items) > 0 {
+		t.Errorf("%d rules of ours are left (%v)", len(rules.Items), err)
+	}
+	after := c.get("networking.istio.io/v1", "VirtualService", "reviews").Object["spec"]
+	if x, y := text(t, before), text(t, after); x != y {
+		t.Errorf("the user's routes are\n%s\nand were\n%s", y, x)
+	}
+	if !strings.Contains(strings.Join(told, "\n"), "Deployment shop/reviews-v2 delete") {
+		t.Errorf("it told only %q", told)
+	}
+	c.controller(release.Cancelled) // which closes the claim when it returns
+	if value := c.get("v1", "Service", "reviews").GetAnnotations()[intent.AnnotationStatus]; value != "" {
+		t.Errorf("the claim is still there: %s", value)
+	}
+}
+
+func text(t *testing.T, v any) string {
+	t.Helper()
+	b, err := yaml.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestEndRefuses(t *testing.T) {
+	c := newCluster(t)
+	var told []string
+	if _, err := c.runner(&told).End(t.Context(), key); err == nil || !strings.Contains(err.Error(), "no release holds it") {
+		t.Errorf("without a claim: %v", err)
+	}
+	c.controller(release.Routing)
+	if _, err := c.runner(&told).End(t.Context(), key); !errors.Is(err, local.ErrNotEnding) {
+		t.Errorf("of a release that nobody has cancelled: %v", err)
+	}
+	c.intent(intent.KeyEnd, "cancel")
+	c.refuseUpdates = true
+	if _, err := c.runner(&told).End(t.Context(), key); err == nil || !strings.Contains(err.Error(), "VirtualService shop/reviews: alice may not update") {
+		t.Errorf("without the right: %v", err)
+	}
+	c.refuseUpdates = false
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := c.runner(&told).End(stopped, key); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+	if s, err := c.runner(&told).End(t.Context(), key); err != nil || s.Phase != release.Cancelled {
+		t.Errorf("begun anew: %+v, %v", s, err)
+	}
+}

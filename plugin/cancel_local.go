@@ -1,0 +1,98 @@
+package plugin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/local"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
+)
+
+// cancelLocally cancels without the controller.
+func cancelLocally(ctx context.Context, e *Env, o writeOptions, task string) error {
+	if o.dryRun != "" {
+		return usage("--local goes not with --dry-run")
+	}
+	f, err := e.find(ctx, task)
+	if err != nil {
+		return err
+	}
+	if !f.claimed || f.ended {
+		return cancel(ctx, e, o, task) // nothing of it stands in routes or workloads
+	}
+	set, down := e.settings(ctx)
+	if down == "" && !e.nobodyKnows(ctx) {
+		return fmt.Errorf("release %s/%s: the controller is available, and two would be at it; cancel without --local, or scale the controller to zero first", f.namespace(), f.task)
+	}
+	if f.deployment != nil && f.deployment.GetAnnotations()[intent.KeyRelease] == f.task {
+		w := words{}
+		w.set(intent.KeyEnd, string(intent.EndCancel))
+		if _, _, err := e.annotate(ctx, f.deployment, w, ""); err != nil {
+			return err
+		}
+	}
+	c, err := e.Client()
+	if err != nil {
+		return err
+	}
+	limited, stop := context.WithTimeout(ctx, o.timeout)
+	defer stop()
+	line := e.progress()
+	defer line.end()
+	runner := local.Runner{
+		Client: c, Settings: set, Now: e.Now, Rest: waitFor,
+		Tell: func(what string) { line.show("%s/%s: %s", f.namespace(), f.task, what) },
+	}
+	s, err := runner.End(limited, types.NamespacedName{Namespace: f.namespace(), Name: f.service.GetName()})
+	line.end()
+	switch {
+	case errors.Is(err, local.ErrNotEnding):
+		return fmt.Errorf("release %s/%s can't be cancelled any more: %w", f.namespace(), f.task, err)
+	case err != nil && limited.Err() != nil:
+		return e.gaveUp(limited.Err(), fmt.Sprintf("release %s/%s is not yet cancelled; the same command goes on where it was", f.namespace(), f.task))
+	case err != nil:
+		return fmt.Errorf("cancelling release %s/%s: %w", f.namespace(), f.task, e.friendly(ctx, err))
+	}
+	return e.localEnd(f, s)
+}
+
+func (e *Env) localEnd(f found, s *release.Status) error {
+	if err := e.Print("release %s/%s %s by hand: nothing of it is left in routes and workloads", f.namespace(), f.task, s.Phase); err != nil {
+		return err
+	}
+	e.Say("Service %s/%s is held by it until the controller returns and closes it.", f.namespace(), f.service.GetName())
+	return nil
+}
+
+// nobodyKnows says whether the user may not see how the controller is.
+func (e *Env) nobodyKnows(ctx context.Context) bool {
+	installed, err := e.installation(ctx)
+	if err != nil {
+		return true
+	}
+	c, err := e.Client()
+	if err != nil {
+		return true
+	}
+	err = c.Get(ctx, client.ObjectKey{Namespace: cmp.Or(installed, manifests.Namespace), Name: manifests.Controller}, newObject("apps/v1", "Deployment"))
+	return apierrors.IsForbidden(err)
+}
+
+// waitFor waits that long, or until the context ends.
+func waitFor(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
