@@ -372,15 +372,14 @@ func TestRelease(t *testing.T) {
 func TestDisown(t *testing.T) {
 	for kind, first := range map[string]string{"VirtualService": "update VirtualService old", "Deployment": "patch Deployment scaled"} {
 		c := world(t)
-		u, cached := c.read(t, virtualService("old", "")), (*unstructured.Unstructured)(nil)
+		u := with(c.read(t, virtualService("old", "")), "2")
 		if kind == "Deployment" {
 			u = c.read(t, deployment("scaled", nil))
 			u.Object["spec"] = map[string]any{"replicas": int64(7)}
-			cached = u.DeepCopy()
-			cached.Object["spec"] = map[string]any{}
-		} else {
-			u = with(u, "2")
-			cached = u.DeepCopy()
+		}
+		cached := u.DeepCopy()
+		if kind == "Deployment" {
+			cached.Object["spec"] = map[string]any{} // a remnant
 		}
 		if err := c.Update(ctx, u, apply.FieldOwner); err != nil {
 			t.Fatal(err)

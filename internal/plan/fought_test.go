@@ -34,10 +34,7 @@ func update(u *unstructured.Unstructured) Change {
 // written, and gives when it was written again.
 func fight(undone ...time.Duration) (written []time.Duration, memory []Written) {
 	vs := fought("VirtualService", "reviews", map[string]any{"hosts": []any{"reviews"}})
-	var due []time.Duration
-	for _, at := range undone {
-		due = append(due, at)
-	}
+	due := slices.Clone(undone)
 	for len(due) > 0 {
 		at := due[0]
 		due = due[1:]

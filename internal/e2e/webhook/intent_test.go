@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,7 +49,10 @@ func TestRefusedForWhatStandsAround(t *testing.T) {
 	second.SetNamespace(c.namespace)
 	c.made(second)
 	c.refused(ask(), "write one of all, reviews")
-	c.refused(ask("service=reviews"), "Service "+c.namespace+"/all selects the same pods", "Unsupported")
+	c.refused(ask("service=reviews"), "Service "+c.namespace+"/all selects the pods of both versions", "accept the risk with grayscale.dev/accept: unrouted")
+	if err := ask("service=reviews", "accept=unrouted"); err != nil {
+		t.Errorf("an accepted risk is refused: %v", err)
+	}
 }
 
 func TestWaysPastTheRoutesAreNamed(t *testing.T) {
@@ -58,10 +62,15 @@ func TestWaysPastTheRoutesAreNamed(t *testing.T) {
 	c.made(d)
 	ingress := of(`{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: front}, spec: {defaultBackend: {service: {name: reviews, port: {number: 9080}}}}}`, nil)
 	ingress.SetNamespace(c.namespace)
-	tcp := of(`{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: tcp}, spec: {hosts: [reviews], tcp: [{route: [{destination: {host: reviews}}]}]}}`, nil)
+	tcp := of(`{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: tcp}, spec: {hosts: [reviews], tcp: [{match: [{destinationSubnets: [10.0.0.0/8]}], route: [{destination: {host: reviews}}]}]}}`, nil)
 	tcp.SetNamespace(c.namespace)
 	c.made(ingress, tcp)
-	c.refused(c.try(d, annotate(asAny(good()))), "Ingress "+c.namespace+"/front", "VirtualService "+c.namespace+"/tcp", "Unsupported")
+	c.refused(c.try(d, annotate(asAny(good()))), "Ingress "+c.namespace+"/front", "VirtualService "+c.namespace+"/tcp", "accept: unrouted")
+	err := c.try(d, annotate(asAny(good("accept=unrouted"))))
+	c.refused(err, "VirtualService "+c.namespace+"/tcp")
+	if strings.Contains(err.Error(), "Ingress") {
+		t.Errorf("an accepted risk is refused: %v", err)
+	}
 }
 
 func TestOneGrayscaleVersionAService(t *testing.T) {
