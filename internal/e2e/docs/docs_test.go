@@ -2,6 +2,7 @@ package docs
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,6 +22,12 @@ func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
 	if err := connect(); err != nil {
 		fmt.Fprintln(os.Stderr, "these tests run inside the testbed, with the product installed (bin/testbed run -- go test ./internal/e2e/docs):", err)
+		os.Exit(1)
+	}
+	// The examples wait more than they work, and all send requests through the
+	// same two proxies. The command line may still say otherwise.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -50,10 +57,6 @@ func connect() error {
 	return err
 }
 
-// atOnce is how many examples are tried side by side: they wait more than they
-// work, and all send requests through the same two proxies.
-const atOnce = 4
-
 // TestExamples tries each block of each section by itself: what it says must
 // come to what is expected of its section, and no request may fail.
 func TestExamples(t *testing.T) {
@@ -61,7 +64,6 @@ func TestExamples(t *testing.T) {
 	for name := range expectations {
 		unseen[name] = true
 	}
-	turns := make(chan struct{}, atOnce)
 	for _, s := range allSections(t) {
 		if !s.tried() {
 			continue
@@ -79,8 +81,6 @@ func TestExamples(t *testing.T) {
 			}
 			t.Run(s.name()+", "+info, func(t *testing.T) {
 				t.Parallel()
-				turns <- struct{}{}
-				defer func() { <-turns }()
 				try(t, s, info, want)
 			})
 		}

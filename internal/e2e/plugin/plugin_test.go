@@ -115,6 +115,7 @@ func grayscale(t *testing.T, code int, args ...string) (stdout, stderr string) {
 	return out.String(), errOut.String()
 }
 
+// says wants all of these in a text.
 func says(t *testing.T, text string, all ...string) {
 	t.Helper()
 	for _, part := range all {
