@@ -16,31 +16,36 @@ var (
 // line whose expression is found in the header decides, so that a name that hides
 // in another's (Edge says Chrome, Chrome says Safari) is told by the order.
 type agent struct {
-	name  string // of OSes or Browsers; empty: none of them
-	found string // RE2, anywhere in the header, in the case in which it is sent
+	name  string         // of OSes or Browsers; empty: none of them
+	found *regexp.Regexp // anywhere in the header, in the case in which it is sent
 }
 
 // The tables. docs/match.md says why each line is there.
 var (
 	osTable = []agent{
-		{"", `Windows Phone|IEMobile`},                                   // says Android and like iPhone
-		{"iOS", `iPhone|iPad|iPod| (CriOS|FxiOS|EdgiOS|OPiOS|OPT|GSA)/`}, // on an iPad they may say Macintosh
-		{"Android", `Android`},                                           // says Linux
-		{"", `Tizen|Web0S|SMART-TV|SmartTV|Smart-TV|KAIOS`},              // say Linux
-		{"Windows", `Windows (NT|9|XP|2000)`},
-		{"macOS", `Macintosh`},
-		{"Linux", `Linux`},
+		// Windows on phones says Android and "like iPhone", too.
+		{"", regexp.MustCompile(`Windows Phone|IEMobile`)},
+		// On an iPad these browsers may say Macintosh.
+		{"iOS", regexp.MustCompile(`iPhone|iPad|iPod| (CriOS|FxiOS|EdgiOS|OPiOS|OPT|GSA)/`)},
+		{"Android", regexp.MustCompile(`Android`)},
+		// Televisions and KaiOS say Linux, too.
+		{"", regexp.MustCompile(`Tizen|Web0S|SMART-TV|SmartTV|KAIOS`)},
+		{"Windows", regexp.MustCompile(`Windows (NT|9|XP|2000)`)},
+		{"macOS", regexp.MustCompile(`Macintosh`)},
+		{"Linux", regexp.MustCompile(`Linux`)},
 	}
 	browserTable = []agent{
-		// Bots, apps and browsers with names of their own, which say Chrome,
-		// Safari or Firefox, too.
-		{"", `\+https?://|[bB]ot[/;) ]|; wv\)|FB(AN|AV|_IAB)/|Instagram|MicroMessenger|Line/|GSA/|Electron/|SamsungBrowser|UCBrowser|UBrowser|YaBrowser|Vivaldi|QQBrowser|HuaweiBrowser|MiuiBrowser|Whale/|DuckDuckGo|Ddg/|Focus/|Klar/|SeaMonkey|PaleMoon|KAIOS`},
-		{"Opera", `Opera[ /]|Opera Mini| (OPR|OPRGX|OPiOS|OPT|OPX)/`},
-		{"Edge", ` (Edge?|EdgA|EdgiOS)/`},
-		{"Internet Explorer", `MSIE |Trident/`},
-		{"Firefox", ` (Firefox|FxiOS)/`},
-		{"Chrome", ` (Chrome|CriOS)/`},
-		{"Safari", `(Macintosh|iPhone|iPad|iPod|Windows).* Version/.* Safari/`},
+		// Who says Chrome, Safari or Firefox, too, and is none of them: bots, WebViews
+		// and apps, browsers with names of their own.
+		{"", regexp.MustCompile(`\+https?://|[bB]ot[/;) ]|HeadlessChrome|Lighthouse`)},
+		{"", regexp.MustCompile(`; wv\)| Version/[0-9.]+ Chrome/|FB(AN|AV|_IAB)/|Instagram|Snapchat|MicroMessenger|Line/|GSA/|Electron/`)},
+		{"", regexp.MustCompile(`SamsungBrowser|UCBrowser|UBrowser|YaBrowser|Vivaldi|QQBrowser|HuaweiBrowser|MiuiBrowser|Silk/|Ecosia|OculusBrowser|Whale/|DuckDuckGo|Ddg/|Focus/|Klar/|SeaMonkey|PaleMoon|KAIOS`)},
+		{"Opera", regexp.MustCompile(`Opera[ /]| (OPR|OPRGX|OPiOS|OPT|OPX)/`)},
+		{"Edge", regexp.MustCompile(` (Edge?|EdgA|EdgiOS)/`)},
+		{"Internet Explorer", regexp.MustCompile(`MSIE |Trident/`)},
+		{"Firefox", regexp.MustCompile(` (Firefox|FxiOS)/`)},
+		{"Chrome", regexp.MustCompile(` (Chrome|CriOS)/`)},
+		{"Safari", regexp.MustCompile(`(Macintosh|iPhone|iPad|iPod|Windows).* Version/.* Safari/`)},
 	}
 )
 
@@ -54,7 +59,7 @@ func BrowserOf(userAgent string) string { return first(browserTable, userAgent) 
 
 func first(table []agent, userAgent string) string {
 	for _, line := range table {
-		if compiled(line.found).MatchString(bytewise(userAgent)) {
+		if line.found.MatchString(bytewise(userAgent)) {
 			return line.name
 		}
 	}
@@ -70,16 +75,17 @@ func anyOf(table []agent, values []string) []agentCondition {
 	var unwanted []string
 	inRun := false
 	for _, line := range table {
-		switch wanted := line.name != "" && slices.Contains(values, line.name); {
+		wanted := line.name != "" && slices.Contains(values, line.name)
+		switch {
 		case !wanted:
-			unwanted = append(unwanted, line.found)
+			unwanted = append(unwanted, line.found.String())
 		case inRun:
 			last := &out[len(out)-1]
-			last.found = append(last.found, line.found)
+			last.found = append(last.found, line.found.String())
 		default:
-			out = append(out, agentCondition{found: []string{line.found}, absent: slices.Clone(unwanted)})
+			out = append(out, agentCondition{found: []string{line.found.String()}, absent: slices.Clone(unwanted)})
 		}
-		inRun = line.name != "" && slices.Contains(values, line.name)
+		inRun = wanted
 	}
 	return out
 }
@@ -91,9 +97,6 @@ type agentCondition struct{ found, absent []string }
 func somewhere(parts []string) string {
 	return `.*(?:` + strings.Join(parts, "|") + `).*`
 }
-
-// compiled gives Go's form of an expression that is checked already.
-func compiled(re string) *regexp.Regexp { return regexp.MustCompile(re) }
 
 // bytewise makes a character of each byte, as Envoy's RE2 (in its Latin-1 mode)
 // sees a header.

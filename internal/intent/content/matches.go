@@ -1,6 +1,7 @@
 package content
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -61,7 +62,7 @@ func (m Match) holds(value string) bool {
 	case Prefix:
 		return strings.HasPrefix(value, m.Value)
 	case Regex:
-		return compiled(`\A(?:` + m.Value + `)\z`).MatchString(bytewise(value))
+		return regexp.MustCompile(`\A(?:` + m.Value + `)\z`).MatchString(bytewise(value))
 	default:
 		return true
 	}

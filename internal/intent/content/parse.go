@@ -162,7 +162,7 @@ func kindOf(tag string) string {
 }
 
 func oldBoolean(s string) bool {
-	return slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, strings.ToLower(s))
+	return slices.Contains([]string{"yes", "no", "on", "off"}, strings.ToLower(s))
 }
 
 func (r *reader) strings(at string, node *yaml.Node) []string {

@@ -96,16 +96,24 @@ func explain(re string, err error) string {
 }
 
 // position is where the offending part begins: the shortest beginning of the
-// expression that fails in the same way ends with it.
+// expression from which on all fail in the same way ends with it.
 func position(re string, e *syntax.Error) int {
-	for n := 1; n <= len(re); n++ {
+	at := max(strings.Index(re, e.Expr), 0)
+	for n := len(re); n > 0; n-- {
 		_, err := syntax.Parse(re[:n], syntax.Perl)
 		var same *syntax.Error
-		if errors.As(err, &same) && *same == *e && strings.HasSuffix(re[:n], e.Expr) {
-			return n - len(e.Expr)
+		switch {
+		case !errors.As(err, &same) || same.Code != e.Code:
+			return at
+		case e.Code == syntax.ErrUnexpectedParen: // its Expr is the whole
+			at = n - 1
+		case same.Expr != e.Expr:
+			return at
+		case strings.HasSuffix(re[:n], e.Expr):
+			at = n - len(e.Expr)
 		}
 	}
-	return max(strings.Index(re, e.Expr), 0)
+	return at
 }
 
 // lacking names what RE2 lacks, to keep its promise of linear time.
