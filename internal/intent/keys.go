@@ -50,6 +50,9 @@ const (
 	// AnnotationUnused is on a DestinationRule of ours whose Service no release
 	// holds any more: since when no route names its subsets, in the same form.
 	AnnotationUnused = Prefix + "unused"
+	// AnnotationCalm is on a DestinationRule of ours whose Service no release holds
+	// any more: since when no route leads to the clone, in the same form.
+	AnnotationCalm = Prefix + "calm"
 	// AnnotationRules is on a VirtualService that holds routes by content of ours:
 	// the rules that they say, as JSON, by the Service's "namespace/name".
 	AnnotationRules = Prefix + "rules"

@@ -71,6 +71,9 @@ func (v view) wanted(asked intent.Share) *unstructured.Unstructured {
 	switch {
 	case v.clone != nil:
 		clone := v.clone.DeepCopy()
+		if v.observation.Clone.Scaled {
+			return clone
+		}
 		workload.SetReplicas(clone, replicas)
 		return clone
 	case v.original != nil:

@@ -80,7 +80,7 @@ func (v *view) managers() (managed, source string) {
 		return "", source
 	}
 	if v.claim.Finish == intent.Replace && original == "" {
-		original = v.autoscaler()
+		original = v.autoscaler(v.original)
 	}
 	if original == "" && len(v.named()) > 0 {
 		original = v.routesManager()
@@ -88,12 +88,12 @@ func (v *view) managers() (managed, source string) {
 	return original, source
 }
 
-// autoscaler names who scales the original.
-func (v *view) autoscaler() string {
+// autoscaler names who scales a Deployment.
+func (v *view) autoscaler(d *unstructured.Unstructured) string {
 	for _, hpa := range v.Autoscalers {
 		kind, _, _ := unstructured.NestedString(hpa.Object, "spec", "scaleTargetRef", "kind")
 		name, _, _ := unstructured.NestedString(hpa.Object, "spec", "scaleTargetRef", "name")
-		if (kind == "Deployment" || kind == "" && hpa.GetKind() == "ScaledObject") && name == v.original.GetName() {
+		if (kind == "Deployment" || kind == "" && hpa.GetKind() == "ScaledObject") && name == d.GetName() {
 			return hpa.GetKind() + " " + hpa.GetName()
 		}
 	}

@@ -18,7 +18,8 @@ import (
 // orphans takes away what is left of us about a Service that no release holds:
 // it was deleted mid-way, or made anew. Nothing can be asked of a Service that
 // is gone, so routes go first, for they name the rest; one that was made anew
-// selects the clone's pods, and the routes keep requests from those that leave.
+// selects the clone's pods, and the routes keep requests from those that leave:
+// they are led back to the original before.
 // left says whether anything of it is still there.
 func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 	v := view{Snapshot: s, now: now}
@@ -30,7 +31,7 @@ func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 	}
 	steps := []func(*Plan) bool{v.stripOrphans, v.removeClones, v.removeRules}
 	if s.Service != nil {
-		steps[0], steps[1] = steps[1], steps[0]
+		steps = []func(*Plan) bool{v.calmOrphans, v.removeClones, v.stripOrphans, v.removeRules}
 	}
 	for _, step := range steps {
 		if step(&p) {

@@ -130,4 +130,4 @@ func original(c *cluster) {
 }
 
 // all are the scenarios of every kind.
-func all() []scenario { return slices.Concat(scenarios, policies, inPlaces) }
+func all() []scenario { return slices.Concat(scenarios, policies, inPlaces, midways) }

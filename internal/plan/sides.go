@@ -14,7 +14,9 @@ const templateHash = "pod-template-hash"
 // theCloneSide counts the pods of the grayscale version, but not those that the
 // original has of it while a release finishes in place.
 func (v *view) theCloneSide() release.Side {
-	return v.side(v.clone, func(p Pod) bool { return v.version(p) == v.claim.Grayscale.Version && !v.renewed(p) })
+	side := v.side(v.clone, func(p Pod) bool { return v.version(p) == v.claim.Grayscale.Version && !v.renewed(p) })
+	side.Scaled = v.clone != nil && v.autoscaler(v.clone) != ""
+	return side
 }
 
 // theOriginalSide counts the pods of the original version.

@@ -166,10 +166,10 @@ func (j *judge) raise() {
 			was = before[n]
 		}
 		claim := j.c.claim(live.Service)
-		if claim == nil {
+		raised := live.Max > was.Max || live.Content > was.Content && was.Max < intent.Full || live.Mirror > was.Mirror
+		if claim == nil && (raised || n < 0) {
 			j.c.fail("%s gets routes of ours for %s, which no release holds", j.changed, live.Service)
 		}
-		raised := live.Max > was.Max || live.Content > was.Content && was.Max < intent.Full || live.Mirror > was.Mirror
 		if raised && j.readyOf(live.Service, claim.Grayscale.Version) == 0 && j.readyOf(live.Service, claim.Original.Version) > 0 {
 			j.c.fail("%s gives %s %%, %d content routes and a mirror of %s %% to a version without ready pods", j.changed, live.Max, live.Content, live.Mirror)
 		}
@@ -191,7 +191,7 @@ func (j *judge) usersPart() {
 	u := j.c.objects[j.changed]
 	user := j.users[j.changed]
 	if u == nil || user == nil {
-		if user != nil && u == nil {
+		if user != nil && u == nil && !j.replaced(user) {
 			j.c.fail("the user's %s was deleted", j.changed)
 		}
 		return
@@ -209,6 +209,17 @@ func (j *judge) usersPart() {
 			j.c.fail("the user's %s was changed", j.changed)
 		}
 	}
+}
+
+// replaced says whether a finish takes that Deployment away.
+func (j *judge) replaced(d *unstructured.Unstructured) bool {
+	for _, service := range j.c.services {
+		claim := j.c.claim(service)
+		if claim != nil && claim.Finish == intent.Replace && claim.Phase == release.Finishing && keyOf(d) == "Deployment "+service.Namespace+"/"+claim.Original.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // renewed is the user's original as a finish in place makes it; nil while that is

@@ -19,6 +19,9 @@ const (
 	shutDown = 2 * time.Second // of a pod
 )
 
+// nobody owns a pod that its Deployment no longer selects.
+const nobody types.UID = "nobody"
+
 // pod is one pod of a Deployment. It is in the EndpointSlices from its start
 // until it is gone, and ready from readyAt until it leaves.
 type pod struct {
@@ -44,7 +47,7 @@ func (p *pod) ready(now time.Time) bool {
 // syncPods is the Deployment controller, the kubelets and the EndpointSlice
 // controller in one.
 func (c *cluster) syncPods() {
-	living := map[types.UID]bool{}
+	living := map[types.UID]bool{nobody: true}
 	for _, d := range c.list("Deployment", "") {
 		living[d.GetUID()] = true
 		c.syncDeployment(d)

@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // status gives the release as it stands, with the decision's phase and steps.
@@ -21,6 +22,9 @@ func (v view) status(d release.Decision, p *Plan) *release.Status {
 	s.Grayscale.Ready, s.Grayscale.Replicas = o.Clone.Ready, o.Clone.Replicas
 	if v.clone != nil && v.clone.GetUID() != s.Grayscale.UID {
 		s.Grayscale.UID, s.Grayscale.Template = v.clone.GetUID(), release.WorkloadOf(v.clone).TemplateHash
+		if template := v.clonedFrom(); template != "" {
+			s.Original.Template = template
+		}
 	}
 	s.Live = nil
 	if o.Routes.Ours > 0 {
@@ -32,6 +36,19 @@ func (v view) status(d release.Decision, p *Plan) *release.Status {
 	v.mark(s, d)
 	v.conditions(s, d, p)
 	return s
+}
+
+// clonedFrom is the hash of the original's pod template where the clone was made
+// from it as it is now; else empty.
+func (v view) clonedFrom() string {
+	if v.original == nil {
+		return ""
+	}
+	made, err := workload.Clone(v.original, v.claim, 0)
+	if err != nil || release.WorkloadOf(made).TemplateHash != release.WorkloadOf(v.clone).TemplateHash {
+		return ""
+	}
+	return release.WorkloadOf(v.original).TemplateHash
 }
 
 // mark notes phase and steps. A phase that is entered anew counts from then.
@@ -76,6 +93,9 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 	s.SetCondition(release.Progressing, moving, reason, cmp.Or(message, s.Phase.Sentence()), v.now)
 
 	need := release.Replicas(intent.Share{Weight: o.Routes.Max, Mirror: o.Routes.Mirror}, s.Form, o.Asked.Policy.Replicas, s.Peak)
+	if o.Clone.Scaled {
+		need = min(need, o.Clone.Replicas) // its autoscaler knows better
+	}
 	pods := o.Clone.Ready + o.Origin.Renewed
 	ready, why := pods >= need, release.ReasonPodsReady
 	if !ready {
@@ -120,6 +140,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 	o := v.observation
 	begun := s.Steps.Done(release.Step(release.Ready))
 	switch {
+	case p.Fought != "":
+		return true, release.ReasonFought, p.Fought
 	case o.Clone.Exists && o.Routes.Unpinned && !s.Phase.Ending():
 		return true, release.ReasonUnpinned, "a route has lost its pin, and may send requests to the grayscale version that the policy does not"
 	case v.taken != "":
@@ -136,7 +158,7 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return false, release.ReasonAsExpected, "all is well"
 	case begun && o.Clone.Ready == 0:
 		return true, release.ReasonNoEndpoints, v.noEndpoints(o)
-	case begun && o.Routes.Max < intent.Full && o.Origin.Ready == 0 && o.Origin.Replicas > 0:
+	case begun && o.Routes.Max < intent.Full && o.Origin.Ready == 0:
 		return true, release.ReasonOriginalEmpty, "the original version has no ready endpoint; taking over is one command: kubectl grayscale takeover " + s.Task
 	case o.Clone.Trouble != "":
 		return true, release.ReasonPodsFailing, "a pod of the grayscale version fails: " + o.Clone.Trouble

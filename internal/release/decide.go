@@ -77,7 +77,7 @@ func (o Observation) finishing() bool {
 	case o.inPlace() && o.Asked.Source != "" && !o.Origin.Updated:
 		return false // the new template has to come first
 	default:
-		return begun || o.holdsAll() && o.Clone.Ready >= o.need(everything)
+		return begun || o.holdsAll() && o.Clone.Ready >= o.all()
 	}
 }
 

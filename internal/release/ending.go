@@ -64,13 +64,13 @@ func finishing(o Observation) Decision {
 	}
 	if o.Origin.Exists {
 		d := wait(Finishing, 0, ReasonDraining, "the original version serves its last requests", KeepRules, SetRoutes, KeepClone, AppendSubsets)
-		d.Share, d.Replicas = everything, max(o.need(everything), o.Clone.Replicas)
+		d.Share, d.Replicas = everything, max(o.all(), o.Clone.Replicas)
 		if left := o.draining(); left > 0 {
 			d.After = left
 			return d
 		}
-		if o.Clone.Ready < o.need(everything) {
-			d.Reason, d.Message = ReasonStarting, o.pods(everything)
+		if o.Clone.Ready < o.all() {
+			d.Reason, d.Message = ReasonStarting, o.pods(o.all())
 			return d
 		}
 		d.Reason, d.Message = ReasonLeaving, "the pods of the original version are leaving"

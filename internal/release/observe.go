@@ -67,6 +67,7 @@ type Side struct {
 	Endpoints  int32 // endpoints in any state
 	ReadySince time.Time
 	Trouble    string // of a pod: "ImagePullBackOff: …"
+	Scaled     bool   // an autoscaler scales it (the clone)
 	// Of the original, where the release finishes in place:
 	Updated   bool  // its template is the grayscale version's
 	Renewed   int32 // its pods of the grayscale version that take requests
@@ -96,6 +97,15 @@ func (o Observation) peak() int32 { return max(o.Status.Peak, o.Origin.Replicas,
 
 func (o Observation) need(share intent.Share) int32 {
 	return Replicas(share, o.Status.Form, o.Asked.Policy.Replicas, o.peak())
+}
+
+// all is the count that the grayscale version needs to hold all traffic; once it
+// does, an autoscaler of its own knows better.
+func (o Observation) all() int32 {
+	if o.Clone.Scaled && o.Clone.Replicas > 0 && o.holdsAll() {
+		return o.Clone.Replicas
+	}
+	return o.need(everything)
 }
 
 // everything is the share of a version that has taken over.

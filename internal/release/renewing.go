@@ -11,13 +11,13 @@ func renewing(o Observation) Decision {
 	d.Share = everything
 	steps := o.Status.Steps
 	if !steps.Done(StepYield) {
-		d.Do, d.Replicas = append(d.Do, KeepClone), max(o.need(everything), o.Clone.Replicas)
+		d.Do, d.Replicas = append(d.Do, KeepClone), max(o.all(), o.Clone.Replicas)
 	}
 	switch left := o.draining(); {
 	case !o.Origin.Updated && left > 0:
 		d.After = left
-	case !o.Origin.Updated && o.Clone.Ready < o.need(everything):
-		d.Reason, d.Message = ReasonStarting, o.pods(everything)
+	case !o.Origin.Updated && o.Clone.Ready < o.all():
+		d.Reason, d.Message = ReasonStarting, o.pods(o.all())
 	case !o.Origin.Updated:
 		d.Reason, d.Message = ReasonRollingOut, "the original takes the grayscale version's template"
 		d.Do = append(d.Do, UpdateOrigin)

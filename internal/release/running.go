@@ -41,7 +41,7 @@ func (o Observation) routes(d *Decision) {
 	case !o.Status.Steps.Done(Step(Ready)):
 		keep(0, "", "")
 	case o.Clone.Ready < o.need(asked):
-		keep(0, ReasonStarting, o.pods(asked))
+		keep(0, ReasonStarting, o.pods(o.need(asked)))
 	case o.holding() > 0:
 		keep(o.holding(), ReasonHolding, "the grayscale version was lost, and gets traffic again once it has stayed ready")
 	default:
@@ -99,9 +99,9 @@ func (o Observation) tooFew() string {
 	return fmt.Sprintf("holding all traffic needs %d replicas of the grayscale version, and %d are asked for: write replicas: auto, or accept: undersized", o.peak(), o.Asked.Policy.Replicas)
 }
 
-// pods says how far the grayscale version is from what a share needs.
-func (o Observation) pods(share intent.Share) string {
-	s := fmt.Sprintf("%d of %d pods of the grayscale version are ready", o.Clone.Ready, o.need(share))
+// pods says how far the grayscale version is from the count that it needs.
+func (o Observation) pods(need int32) string {
+	s := fmt.Sprintf("%d of %d pods of the grayscale version are ready", o.Clone.Ready, need)
 	if o.Clone.Trouble != "" {
 		s += " (" + o.Clone.Trouble + ")"
 	}
@@ -141,9 +141,24 @@ func (o Observation) clone(d *Decision) {
 		return // nothing to clone
 	}
 	d.Do = append(d.Do, KeepClone)
-	d.Replicas = max(o.need(o.asked()), o.need(o.live()))
+	d.Replicas = o.replicas()
 	if d.Message == "" && o.Clone.Ready < d.Replicas && !o.Status.Steps.Done(Step(Ready)) {
-		d.Reason, d.Message = ReasonStarting, o.pods(o.asked())
+		d.Reason, d.Message = ReasonStarting, o.pods(o.need(o.asked()))
+	}
+}
+
+// replicas is the count for what is asked and for what is live. An autoscaler of
+// the clone's own is left alone, but for the pods that must be ready before more
+// traffic comes.
+func (o Observation) replicas() int32 {
+	need := max(o.need(o.asked()), o.need(o.live()))
+	switch {
+	case !o.Clone.Scaled || o.Clone.Replicas == 0:
+		return need
+	case o.Routes.Within:
+		return o.Clone.Replicas
+	default:
+		return max(need, o.Clone.Replicas)
 	}
 }
 

@@ -1,0 +1,199 @@
+package plan_test
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// midways are what can happen to a release while it runs.
+var midways = []scenario{
+	{"clone deleted: under content rules and a weight", plain, []step{asks(jason, "weight=50"), deletes("Deployment shop/reviews-v2")}, ""},
+	{"clone deleted: mirrored to", plain, []step{asks("mirror=50"), deletes("Deployment shop/reviews-v2")}, ""},
+	{"clone deleted: on a strict subset", strict, []step{asks(jason), deletes("Deployment shop/reviews-v2")}, ""},
+	{"clone deleted: holding all traffic", subset, []step{asks("traffic=grayscale"), deletes("Deployment shop/reviews-v2")}, ""},
+	{"clone deleted: before it is ready", plain, []step{asks("image=2.0-crash", "weight=10"), deletes("Deployment shop/reviews-v2")}, ""},
+	{"clone deleted: while it is cancelled", plain, []step{asks(jason), cancellingThen(deletes("Deployment shop/reviews-v2"))}, release.Cancelled},
+	{"clone edited: its image", plain, []step{asks("weight=50"), edits("reviews-v2", "image", withImage("shop/reviews:9.9")), annotate("end=cancel")}, release.Cancelled},
+	{"clone edited: its image, and the original was rolled out", plain, []step{asks("weight=50"), rolls("reviews-v1", "a limit", withLimit), edits("reviews-v2", "image", withImage("shop/reviews:9.9")), annotate("end=cancel")}, release.Cancelled},
+	{"clone edited: our labels", plain, []step{asks("weight=50"), relabels("Deployment shop/reviews-v2", intent.LabelTask, ""), relabels("Deployment shop/reviews-v2", intent.LabelOf, "another"), annotate("end=cancel")}, release.Cancelled},
+	{"clone scaled: up and down", plain, []step{asks("weight=50"), scales("reviews-v2", 9), scales("reviews-v2", 1)}, ""},
+	{"clone scaled: by an autoscaler of its own", plain, []step{asks("weight=50"), applies(cloneScaler), hpa("reviews-v2", 7), hpa("reviews-v2", 1), annotate("weight=75"), hpa("reviews-v2", 2), annotate("traffic=grayscale"), hpa("reviews-v2", 3), annotate("end=finish")}, release.Finished},
+	{"clone scaled: away, under a mirror and rules", plain, []step{asks("mirror=50", jason), scales("reviews-v2", 0), annotate("end=cancel")}, release.Cancelled},
+
+	{"original rolled out: under a partial policy", plain, []step{asks("weight=50", jason), rolls("reviews-v1", "a limit", withLimit), annotate("weight=60"), annotate("end=cancel")}, release.Cancelled},
+	{"original rolled out: and the clone is made anew", plain, []step{asks("weight=50"), rolls("reviews-v1", "a limit", withLimit), deletes("Deployment shop/reviews-v2"), annotate("traffic=grayscale"), annotate("end=finish")}, release.Finished},
+	{"original rolled out: crash-looping", plain, []step{asks("weight=50"), rolls("reviews-v1", "a bad image", withImage("shop/reviews:1.1-crash")), rolls("reviews-v1", "undo", withImage("shop/reviews:1.0")), annotate("traffic=grayscale"), annotate("end=finish")}, release.Finished},
+	{"original scaled: up, and down", plain, []step{asks("weight=50", jason), hpa("reviews-v1", 8), hpa("reviews-v1", 2), annotate("traffic=grayscale"), annotate("end=finish")}, release.Finished},
+	{"original paused: before and during", plain, []step{pauses(true), asks("weight=50"), rolls("reviews-v1", "a limit", withLimit), pauses(false), annotate("end=cancel")}, release.Cancelled},
+	{"original scaled to 0: it stays as asked", plain, []step{asks("weight=50"), scales("reviews-v1", 0), annotate("traffic=grayscale"), annotate("end=finish")}, release.Finished},
+	{"original scaled to 0: and back", subset, []step{asks(jason), scales("reviews-v1", 0), scales("reviews-v1", 4), annotate("end=cancel")}, release.Cancelled},
+	{"original deleted: under content rules", plain, []step{asks(jason), deletes("Deployment shop/reviews-v1"), original}, release.Cancelled},
+	{"original deleted: while it is mirrored", plain, []step{asks("mirror=50"), deletes("Deployment shop/reviews-v1"), original}, release.Cancelled},
+	{"original deleted: blue-green, holding all traffic", subset, []step{asks("form=blue-green"), annotate("traffic=grayscale"), deletes("Deployment shop/reviews-v1")}, release.Finished},
+
+	{"service deleted: under content rules", plain, []step{asks(jason, "weight=10"), deletes("Service shop/reviews")}, ""},
+	{"service deleted: while mirrored, without a VirtualService", none, []step{asks("mirror=10"), deletes("Service shop/reviews")}, ""},
+	{"service made anew: under a partial policy", plain, []step{asks("weight=50", jason), madeAnew}, ""},
+	{"service made anew: on a strict subset", strict, []step{asks("weight=50"), madeAnew}, ""},
+	{"service made anew: holding all traffic", subset, []step{asks("traffic=grayscale"), madeAnew}, ""},
+	{"service: its selector no longer takes the clone", plain, []step{asks("weight=50"), selects("version", "v1"), selects("version", ""), annotate("end=cancel")}, release.Cancelled},
+	{"namespace deleted", plain, []step{asks("weight=50", jason), allGone}, ""},
+
+	{"rule added: and taken away", plain, []step{asks("weight=50", jason), func(c *cluster) { c.addRule() }, deletes("DestinationRule shop/late"), annotate("end=cancel")}, release.Cancelled},
+	{"rule removed: the one with the subset", []string{reviews, plainRoute, subsetRule}, []step{asks("weight=50"), deletes("DestinationRule shop/reviews"), annotate("end=cancel")}, release.Cancelled},
+	{"rule edited: its policy excludes failover from now on", plain, []step{asks("weight=50"), applies(strictRule), sick("v2"), well("v2"), annotate("end=cancel")}, release.Cancelled},
+	{"rule of ours: deleted", plain, []step{asks("weight=50", jason), deletes("DestinationRule shop/grayscale-reviews"), annotate("end=cancel")}, release.Cancelled},
+	{"route: the user's appears and goes again", none, []step{asks(jason, "weight=10"), applies(plainRoute), deletes("VirtualService shop/reviews"), annotate("end=cancel")}, release.Cancelled},
+	{"route: another one appears and goes again", plain, []step{asks(jason), applies(gatewayRoute), deletes("VirtualService edge/front"), annotate("end=cancel")}, release.Cancelled},
+	{"route: edited under content rules, a weight and a mirror", plain, []step{asks(jason, "mirror=10"), func(c *cluster) { c.editRoute() }, annotate("mirror-", "weight=25"), func(c *cluster) { c.editRoute() }, annotate("end=cancel")}, release.Cancelled},
+	{"third version: appears", subset, []step{asks("weight=50"), applies(another("v9")), annotate("traffic=grayscale"), annotate("end=finish")}, release.Finished},
+	{"third version: appears while the clone is lost", subset, []step{asks("weight=50"), sick("v2"), applies(another("v9")), well("v2"), annotate("end=cancel")}, release.Cancelled},
+	{"third version: goes", []string{reviews, another("v9"), subsetRoute, subsetRule}, []step{asks("weight=50"), deletes("Deployment shop/reviews-v9"), sick("v2"), well("v2"), annotate("end=cancel")}, release.Cancelled},
+	{"labels of a pod: it loses its version", plain, []step{asks("weight=50"), relabelsPod("reviews-v1", ""), annotate("end=cancel")}, release.Cancelled},
+
+	{"two releases: rules of both in one VirtualService", []string{reviews, ratings, bothRoute}, []step{asks(jason), asksRatings(beta), annotate("weight=10"), annotate("end=cancel"), func(c *cluster) { c.annotate("shop/ratings", "end=cancel") }}, release.Cancelled},
+	{"two releases: one mirrors, one finishes in place", []string{renewable, ratings, bothRoute}, []step{asksHere("traffic=grayscale"), asksRatings("mirror=20"), annotate("end=finish"), func(c *cluster) { c.annotate("shop/ratings", "end=cancel") }}, release.Finished},
+	{"name: taken while the pins propagate", plain, []step{starting(applies(takesName)), deletes("Deployment shop/reviews-v2"), annotate("end=cancel")}, release.Cancelled},
+	{"name: taken before", []string{reviews, plainRoute, takesName}, []step{asks(), annotate("name=books"), annotate("end=cancel")}, release.Cancelled},
+	{"name: of a version that is no DNS label", plain, []step{asks("version=2.0_RC", "weight=10"), annotate("end=cancel")}, release.Cancelled},
+	{"managed: accepted", []string{reviews, subsetRoute, subsetRule, autoscaler}, []step{asks("traffic=grayscale"), annotate("end=finish"), annotate("accept=managed")}, release.Finished},
+}
+
+const cloneScaler = `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: clone, namespace: shop}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: reviews-v2}}
+`
+
+const takesName = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v2, namespace: shop}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: other}}
+  template:
+    metadata: {labels: {app: other}}
+    spec:
+      containers: [{name: other, image: "shop/other:1"}]
+`
+
+// cancellingThen does something once a cancel drains.
+func cancellingThen(do step) step {
+	return func(c *cluster) {
+		c.annotate("shop/reviews-v1", "end=cancel")
+		c.untilStep(release.StepDrain)
+		do(c)
+	}
+}
+
+// starting asks for a release, and does something while its pins propagate.
+func starting(do step) step {
+	return func(c *cluster) {
+		asks("weight=10")(c)
+		c.untilStep(release.StepPinned)
+		c.goOn(time.Second)
+		do(c)
+	}
+}
+
+// edits changes a Deployment's pod template past the guard.
+func edits(name, how string, change func(map[string]any)) step {
+	return func(c *cluster) {
+		c.judge.meddle()
+		c.changeTemplate("shop/"+name, how, change)
+		delete(c.judge.users, "Deployment shop/"+name)
+	}
+}
+
+// relabels changes a label of an object; an empty value removes it.
+func relabels(key, label, value string) step {
+	return func(c *cluster) {
+		c.say("user    labels %s: %s=%s", key, label, value)
+		u := c.get(key).DeepCopy()
+		labels := u.GetLabels()
+		labels[label] = value
+		if value == "" {
+			delete(labels, label)
+		}
+		u.SetLabels(labels)
+		c.put(u)
+	}
+}
+
+// relabelsPod changes the version of one pod of a Deployment, which then keeps it:
+// the Deployment's selector no longer takes the pod, and another one is started.
+func relabelsPod(name, version string) step {
+	return func(c *cluster) {
+		c.say("user    labels a pod of %s: version=%s", name, version)
+		c.judge.meddle()
+		for _, p := range c.pods {
+			if p.of != name {
+				continue
+			}
+			stray := *p
+			stray.owner, stray.of = nobody, ""
+			stray.labels = map[string]string{"app": p.labels["app"], "version": version}
+			c.pods = append(slices.DeleteFunc(c.pods, func(o *pod) bool { return o == p }), &stray)
+			break
+		}
+		c.version++
+		c.syncPods()
+	}
+}
+
+// pauses is kubectl rollout pause, or resume.
+func pauses(paused bool) step {
+	return func(c *cluster) {
+		d := c.get("Deployment shop/reviews-v1").DeepCopy()
+		c.say("user    pauses reviews-v1: %t", paused)
+		if err := unstructured.SetNestedField(d.Object, paused, "spec", "paused"); err != nil {
+			c.fail("%v", err)
+		}
+		c.put(d)
+		c.judge.users[keyOf(d)] = d
+	}
+}
+
+// selects changes the Service's selector past the guard.
+func selects(label, value string) step {
+	return func(c *cluster) {
+		c.say("user    changes the Service's selector: %s=%s", label, value)
+		c.judge.meddle()
+		u := c.get("Service shop/reviews").DeepCopy()
+		selector := u.Object["spec"].(map[string]any)["selector"].(map[string]any)
+		selector[label] = value
+		if value == "" {
+			delete(selector, label)
+		}
+		c.put(u)
+	}
+}
+
+// madeAnew restores the Service from a backup: the same by name, not by UID.
+func madeAnew(c *cluster) {
+	status := c.get("Service shop/reviews").GetAnnotations()
+	delete(c.objects, "Service shop/reviews")
+	c.say("user    restores the Service from a backup")
+	c.judge.meddle()
+	service, _, _ := cutDocument(reviews)
+	u := parse(c.t, service)[0]
+	u.SetAnnotations(status)
+	c.put(u)
+}
+
+// allGone deletes all that is in the namespace, as the namespace controller does:
+// in no order that is of use to anybody.
+func allGone(c *cluster) {
+	for _, key := range sorted(c.objects) {
+		if u := c.objects[key]; u != nil && u.GetNamespace() == "shop" {
+			c.userDeletes(key)
+		}
+	}
+}
