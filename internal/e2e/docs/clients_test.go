@@ -172,22 +172,22 @@ func (c *clients) judge() {
 	}
 }
 
-// answer gives the version that answers one request with these headers, by the
-// sidecar.
-func (w *world) answer(headers map[string]string) string {
+// answer gives the version that answers one request, by the sidecar.
+func (w *world) answer(s sample) string {
 	w.t.Helper()
 	proxy, err := url.Parse(os.Getenv("MESH_PROXY"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(w.ctx, http.MethodGet, "http://reviews."+w.namespace+":9080/", http.NoBody)
+	request, err := http.NewRequestWithContext(w.ctx, http.MethodGet, "http://reviews."+w.namespace+":9080/"+s.query, http.NoBody)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for name, value := range headers {
+	for name, value := range s.headers {
 		request.Header.Set(name, value)
 	}
 	transport := &http.Transport{Proxy: http.ProxyURL(proxy), DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
 	res, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		w.t.Fatal(err)
@@ -196,7 +196,7 @@ func (w *world) answer(headers map[string]string) string {
 		w.t.Fatal(err)
 	}
 	if res.StatusCode != http.StatusOK {
-		w.t.Fatalf("a request with %v is answered with %s", headers, res.Status)
+		w.t.Fatalf("a request with %v is answered with %s", s, res.Status)
 	}
 	return res.Header.Get("x-version")
 }
