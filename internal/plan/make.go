@@ -46,6 +46,10 @@ func proceed(s Snapshot, claim *release.Status, now time.Time) Plan {
 	for _, do := range d.Do {
 		v.carryOut(&p, do, d)
 	}
+	if d.Ends {
+		v.disown(&p)
+	}
+	d = v.fight(&p, d)
 	p.Status = v.status(d, &p)
 	switch {
 	case len(p.Changes) > 0:
@@ -58,6 +62,16 @@ func proceed(s Snapshot, claim *release.Status, now time.Time) Plan {
 		p.Events = append(p.Events, v.changed(claim, p.Status)...)
 	}
 	return p
+}
+
+// fight leaves out what somebody else keeps undoing. Then what was decided is not
+// done, and neither phase nor steps go on.
+func (v view) fight(p *Plan, d release.Decision) release.Decision {
+	asked := len(p.Changes)
+	if p.Fought = v.slower(p, v.now); len(p.Changes) == asked {
+		return d
+	}
+	return release.Decision{Phase: v.claim.Phase, Reason: d.Reason, Message: p.Fought}
 }
 
 // carryOut turns one thing to do into the changes that it still needs.

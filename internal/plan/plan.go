@@ -111,6 +111,9 @@ type Plan struct {
 	After time.Duration
 	// Holds says in a sentence what is being waited for; empty: nothing.
 	Holds string
+	// Fought says who keeps undoing what we write, and what ends that; empty when
+	// nobody does.
+	Fought string
 	// Refused is why nothing is done for what was asked.
 	Refused []string
 }
