@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -66,4 +67,47 @@ func (w *world) endpoints() {
 // cluster is what istiod calls a subset.
 func (w *world) cluster(service, subset string) string {
 	return fmt.Sprintf("outbound|%d|%s|%s.%s.svc.cluster.local", port, subset, service, w.namespace)
+}
+
+// rejections are the last things that the proxies refused to take from istiod.
+func rejections() string {
+	paths, err := filepath.Glob(filepath.Join(os.Getenv("TESTBED_DIR"), "logs", "envoy-*"))
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err.Error()
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "rejected") {
+				lines = append(lines, fmt.Sprintf("%.1000s", line))
+			}
+		}
+	}
+	return fmt.Sprintf("%q", lines[max(0, len(lines)-2):])
+}
+
+// joinHeaders makes both proxies compare all lines of a header as one value, as
+// long as the test runs.
+// https://www.envoyproxy.io/docs/envoy/latest/version_history/v1.39/v1.39.0
+func (w *world) joinHeaders() {
+	w.t.Helper()
+	set := func(value string) {
+		for _, proxy := range proxies() {
+			at := proxy + "/runtime_modify?envoy.reloadable_features.match_headers_individually=" + value
+			res, err := http.Post(at, "", nil)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				w.t.Fatalf("%s: status %s", at, res.Status)
+			}
+		}
+	}
+	set("false")
+	w.t.Cleanup(func() { set("true") })
 }

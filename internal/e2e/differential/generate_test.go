@@ -2,51 +2,10 @@ package differential
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 type object = map[string]any
-
-// dice throw everything: one seed gives one run.
-type dice struct{ *rand.Rand }
-
-// one in n.
-func (d dice) one(n int) bool { return d.IntN(n) == 0 }
-
-func pick[T any](d dice, from ...T) T { return from[d.IntN(len(from))] }
-
-// The words that routes and requests are made of: few, so that they meet.
-var (
-	paths = []string{
-		"/", "/api", "/api/", "/api/v1", "/API/v1", "/apis", "/static/a.css", "/a/../api", "/%61pi/v2", "/api%2fv1", "//api", "/api/./v1/..", `/api\v1`, "/b%C3%A9", "/a%20b",
-	}
-	queries = []string{
-		"", "", "?", "?v=1", "?v=2&v=1", "?user=jason&v=1", "?user=Jason", "?v", "?v=", "?%76=1", "?v=a%20b", "?user=a+b&beta", "?beta=true&user=jason", "?&&v=1", "?v=1=2",
-	}
-	uris       = []string{"/", "/api", "/api/", "/api/v1", "/API", "/static", "/a", "/apis", "/b%C3%A9"}
-	uriRegexes = []string{".*", "/api.*", "/(api|static)/.*", "/[a-z]+", "(?i)/API/V1", "/api/v[0-9]", "/"}
-	names      = []string{"end-user", "x-flag", "cookie", "user-agent", "x_under"}
-	values     = map[string][]string{
-		"end-user":   {"jason", "Jason", "jason2", "jas", "", "a,b", "a=b"},
-		"x-flag":     {"on", "off", "", "on,off", "true"},
-		"cookie":     {"User=Internal", "a=b; User=Internal", "XUser=Internal", "User=Internal2; c=d", "User=", "user=internal", `User="Internal"`},
-		"user-agent": {"Mozilla/5.0 (Windows NT 10.0) Chrome/120.0 Safari/537.36", "Mozilla/5.0 (iPhone) Version/17.0 Safari/604.1", "curl/8", ""},
-		"x_under":    {"1", "2"},
-	}
-	regexes = map[string][]string{
-		"end-user":   {".*", "jas.*", "(?i)jason", "jason|jas", "[^,]*", ".+", "*"},
-		"x-flag":     {"on|off", "o.*", ".*", "", "*"},
-		"cookie":     {`(.*;\s*)?User=Internal(;.*)?`, ".*User=.*", `(?i).*user=internal.*`},
-		"user-agent": {".*Chrome/.*", ".*(iPhone|iPad).*", `.*Version/[0-9.]+ Safari.*`, ".*"},
-		"x_under":    {"[0-9]"},
-	}
-	parameters      = []string{"v", "user", "beta", "%76"}
-	parameterValues = []string{"1", "2", "", "jason", "a%20b", "a b", "a+b", "true", "1=2"}
-	methods         = []string{"GET", "GET", "GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS"}
-)
 
 // stringMatch is a condition on one of some values. Istio refuses an empty prefix
 // and an empty regular expression.
@@ -251,7 +210,7 @@ func (d dice) garnish(w *world, out object, i int) {
 	if d.one(6) {
 		out["fault"] = object{"abort": object{"httpStatus": pick[int64](d, 418, 503), "percentage": object{"value": pick(d, 100.0, 50.0, 0.0)}}}
 	} else if d.one(30) {
-		out["fault"] = object{"delay": object{"fixedDelay": "0.030s", "percentage": object{"value": 100.0}}}
+		out["fault"] = object{"delay": object{"fixedDelay": "0.050s", "percentage": object{"value": 100.0}}}
 	}
 	if d.one(6) {
 		out["mirror"] = d.destination(w, i)
@@ -285,90 +244,6 @@ func (d dice) routes(w *world, i int) []any {
 	}
 	if d.one(2) {
 		out = append(out, object{"route": d.destinations(w, i)})
-	}
-	return out
-}
-
-// virtualService makes one; fields are those of the spec beside http.
-func (w *world) virtualService(name string, http []any, fields object) *unstructured.Unstructured {
-	spec := object{"http": http}
-	for key, value := range fields {
-		spec[key] = value
-	}
-	u := &unstructured.Unstructured{Object: object{"spec": spec}}
-	u.SetGroupVersionKind(virtualServices)
-	u.SetNamespace(w.namespace)
-	u.SetName(name)
-	return u
-}
-
-// forSlot makes what stands for a slot's hosts: one VirtualService for mesh and
-// gateway, one for each, two that compete, or a root with delegates.
-func (d dice) forSlot(w *world, i int) []*unstructured.Unstructured {
-	inner := any(pick(d, slot(i), slot(i)+"."+w.namespace+".svc.cluster.local"))
-	outer := any(w.here(outer(i)))
-	both := []any{"front", "mesh"}
-	a, b, c := fmt.Sprintf("s%d-a", i), fmt.Sprintf("s%d-b", i), fmt.Sprintf("s%d-c", i)
-	export := func(fields object) object {
-		if d.one(8) {
-			fields["exportTo"] = pick(d, []any{"."}, []any{"default"}, []any{"istio-system", "default"}, []any{"*"})
-		}
-		return fields
-	}
-	switch d.IntN(6) {
-	case 0, 1:
-		return []*unstructured.Unstructured{
-			w.virtualService(a, d.routes(w, i), export(object{"hosts": []any{inner, outer}, "gateways": both})),
-		}
-	case 2:
-		return []*unstructured.Unstructured{
-			w.virtualService(a, d.routes(w, i), export(object{"hosts": []any{inner}})),
-			w.virtualService(b, d.routes(w, i), export(object{"hosts": []any{outer}, "gateways": []any{w.namespace + "/front"}})),
-		}
-	case 3:
-		return []*unstructured.Unstructured{
-			w.virtualService(a, d.routes(w, i), export(object{"hosts": []any{outer, inner}, "gateways": both})),
-			w.virtualService(b, d.routes(w, i), export(object{"hosts": []any{inner, outer}, "gateways": both})),
-		}
-	}
-	http := []any{d.delegation(w, b), d.delegation(w, c)}
-	if d.one(2) {
-		http = append(http, d.route(w, i, 2))
-	}
-	out := []*unstructured.Unstructured{
-		w.virtualService(a, http, export(object{"hosts": []any{inner, outer}, "gateways": both})),
-		w.virtualService(b, d.routes(w, i), export(object{})),
-	}
-	if !d.one(5) {
-		out = append(out, w.virtualService(c, d.routes(w, i), object{}))
-	}
-	return out
-}
-
-// delegation is a root's route.
-func (d dice) delegation(w *world, to string) object {
-	out := object{"delegate": object{"name": to}}
-	if d.one(2) {
-		out["name"] = "root"
-	}
-	if !d.one(3) {
-		out["match"] = []any{d.match(w, true)}
-		if d.one(3) {
-			out["match"] = append(out["match"].([]any), object{"uri": object{"prefix": "/"}})
-		}
-	}
-	return out
-}
-
-// wide are VirtualServices for all slots by wildcards: they stand where no other
-// does.
-func (d dice) wide(w *world) []*unstructured.Unstructured {
-	var out []*unstructured.Unstructured
-	if d.one(3) {
-		out = append(out, w.virtualService("wide-outer", d.routes(w, 0), object{"hosts": []any{w.here("*.$NS.test")}, "gateways": []any{"front"}}))
-	}
-	if d.one(3) {
-		out = append(out, w.virtualService("wide-inner", d.routes(w, 1), object{"hosts": []any{w.here("*.$NS.svc.cluster.local")}}))
 	}
 	return out
 }

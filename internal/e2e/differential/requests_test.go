@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route/evaluate"
 )
 
@@ -19,13 +21,13 @@ var (
 func (d dice) request(w *world, i int, byGateway bool) question {
 	q := question{slot: i, Request: evaluate.Request{
 		Port: port, Method: pick(d, methods...), Path: pick(d, paths...) + pick(d, queries...),
-		Proxy: evaluate.Proxy{Namespace: "default", Labels: callerLabels},
+		Proxy: evaluate.Proxy{Namespace: "default", Labels: callerLabels, JoinsHeaders: w.older},
 	}}
 	inside := slot(i) + "." + w.namespace
 	q.Host = pick(d, inside, inside+":9080", inside+".svc", inside+".svc.cluster.local", strings.ToUpper(inside), inside+".svc.cluster.local:9080")
 	if byGateway {
 		q.Gateway, q.Port = w.namespace+"/front", 80
-		q.Proxy = evaluate.Proxy{Namespace: "istio-system", Labels: gatewayLabels}
+		q.Proxy = evaluate.Proxy{Namespace: "istio-system", Labels: gatewayLabels, JoinsHeaders: w.older}
 		host := w.here(outer(i))
 		q.Host = pick(d, host, host, host+":80", host+":8080", strings.ToUpper(host))
 	}
@@ -68,7 +70,9 @@ func (d dice) like(q *question, match object) {
 		if !ok || strings.HasPrefix(name, ":") || strings.EqualFold(name, "host") {
 			continue
 		}
-		q.Headers = append(without(q.Headers, name), evaluate.Header{Name: d.cased(name), Value: want})
+		// White space around a value is not part of it, but for HTTP/2 it is not
+		// allowed either, and then nobody takes it away.
+		q.Headers = append(without(q.Headers, name), evaluate.Header{Name: d.cased(name), Value: strings.TrimSpace(want)})
 	}
 	hidden, _ := match["withoutHeaders"].(object)
 	for _, name := range slices.Sorted(maps.Keys(hidden)) {
@@ -137,4 +141,23 @@ func (q question) seen() evaluate.Request {
 		r.Headers = append(without(r.Headers, "cookie"), evaluate.Header{Name: "cookie", Value: strings.Join(cookies, "; ")})
 	}
 	return r
+}
+
+// someMatch gives a match of one of a slot's routes.
+func (d dice) someMatch(live map[string]*unstructured.Unstructured, i int) object {
+	u := live[fmt.Sprintf("s%d-%s", i, pick(d, "a", "b", "c"))]
+	if u == nil {
+		return nil
+	}
+	http, _, _ := unstructured.NestedSlice(u.Object, "spec", "http")
+	if len(http) == 0 {
+		return nil
+	}
+	route, _ := pick(d, http...).(object)
+	matches, _ := route["match"].([]any)
+	if len(matches) == 0 {
+		return nil
+	}
+	match, _ := pick(d, matches...).(object)
+	return match
 }

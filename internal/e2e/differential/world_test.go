@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	soon = 60 * time.Second
+	soon = 30 * time.Second
 	port = 9080
 	// slots is how many Services have routes at the same time: one write to the
 	// mesh then serves many requests.
@@ -34,6 +34,7 @@ type world struct {
 	t         *testing.T
 	ctx       context.Context
 	namespace string
+	older     bool // Envoy joins the lines of a header
 }
 
 func newWorld(t *testing.T) *world {
@@ -130,7 +131,7 @@ func ruleYAML(service string) string {
 // versions is what each subset selects.
 var versions = map[string]string{
 	"v1": "v1", "v2": "v2",
-	route.SubsetOriginal: "v1", route.SubsetVersion: "v2",
+	route.SubsetOriginal: "v1", route.SubsetVersion: "v2", route.SubsetMirror: "v2",
 }
 
 const gatewayYAML = `{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: front}, spec: {

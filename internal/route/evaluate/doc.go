@@ -23,6 +23,5 @@
 // Istio has verified: a condition on @request.auth.claims does not hold, its
 // opposite in withoutHeaders does. The headers are those that Envoy's router
 // sees: what the proxy adds before that (x-request-id, x-forwarded-for) counts
-// only if it is given. Regular expressions are matched by Go's RE2, which
-// differs from Envoy's on values that are not UTF-8.
+// only if it is given.
 package evaluate

@@ -108,6 +108,7 @@ func TestConditions(t *testing.T) {
 		{`{uri: {regex: "/a"}, ignoreUriCase: true}`, get(path("/A")), `uri is "/A", want regex "/a"`},
 		{`{uri: {regex: "/a)|(/b"}}`, get(path("/b")), `uri is "/b", want regex "/a)|(/b"`},
 		{`{uri: {exact: /c}}`, get(path("/a/../%63")), ""},
+		{`{uri: {exact: /c}}`, get(path("/c#d?e")), ""},
 		{`{method: {exact: POST}}`, get(method("POST")), ""},
 		{`{method: {exact: POST}}`, get(), `method is "GET", want "POST"`},
 		{`{method: {}}`, get(), ""},

@@ -155,8 +155,18 @@ func fullMatch(pattern, value string) bool {
 	if _, err := regexp.Compile(pattern); err != nil {
 		return false
 	}
-	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
-	return err == nil && re.MatchString(value)
+	re, err := regexp.Compile(`\A(?:` + bytewise(pattern) + `)\z`)
+	return err == nil && re.MatchString(bytewise(value))
+}
+
+// bytewise makes a character of each byte, which is what Envoy's RE2 takes for
+// one (its Latin-1 mode).
+func bytewise(s string) string {
+	out := make([]rune, len(s))
+	for i, b := range []byte(s) {
+		out[i] = rune(b)
+	}
+	return string(out)
 }
 
 // asciiLower folds as Envoy does: other letters keep their case.

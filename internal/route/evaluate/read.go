@@ -52,7 +52,7 @@ func readServices(objects []*unstructured.Unstructured) []virtualService {
 	for _, obj := range objects {
 		name := nameOf(obj)
 		spec := specs[name]
-		if spec == nil || len(spec.Hosts) == 0 {
+		if obj == nil || spec == nil || len(spec.Hosts) == 0 {
 			continue // a delegate, or none
 		}
 		annotations, _, _ := unstructured.NestedMap(obj.Object, "metadata", "annotations")

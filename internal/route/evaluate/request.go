@@ -72,6 +72,7 @@ func (r Request) normal() (out Request, ok bool) {
 	if r.Path == "" {
 		r.Path = "/"
 	}
+	r.Path, _, _ = strings.Cut(r.Path, "#")
 	r.Path, ok = normalPath(r.Path)
 	return r, ok
 }
@@ -85,10 +86,9 @@ func (r Request) domain() string {
 	return strings.ToLower(host)
 }
 
-// bare is the path without query and fragment.
+// bare is the path without query.
 func (r Request) bare() string {
 	path, _, _ := strings.Cut(r.Path, "?")
-	path, _, _ = strings.Cut(path, "#")
 	return path
 }
 
