@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -82,11 +83,11 @@ func DelegateFaults(root, after *unstructured.Unstructured) (faults intent.Fault
 // lost says what of a copy istiod would lose when it merges it into the root's
 // route; why is empty when nothing.
 func lost(root, ours, users any) (value, why, right string) {
-	roots, own, copies := matches(root), matches(users), matches(ours)
-	for i, match := range copies {
-		if len(roots) == 0 {
-			break // nothing to put together
-		}
+	roots, own := matches(root), matches(users)
+	if len(roots) > 0 && slices.ContainsFunc(own, func(match map[string]any) bool { return !fits(roots, match) }) {
+		return "", "", "" // istiod leaves out the user's own route already
+	}
+	for i, match := range matches(ours) {
 		for _, within := range roots {
 			// Where the user's own route does not fit, ours need not.
 			if len(own) > 0 && conflict(within, own[i%len(own)]) != "" {
@@ -98,6 +99,11 @@ func lost(root, ours, users any) (value, why, right string) {
 		}
 	}
 	return lostMirror(root, ours, users)
+}
+
+// fits says whether a delegate's match fits one of the root's.
+func fits(roots []map[string]any, match map[string]any) bool {
+	return slices.ContainsFunc(roots, func(within map[string]any) bool { return conflict(within, match) == "" })
 }
 
 // matches gives the matches of a route.

@@ -18,7 +18,7 @@ func compare(caller string, result route.RulesResult, before, after map[string]*
 	for name, c := range before {
 		if after[name] == nil {
 			add("the user's cluster %q is gone", name)
-		} else if got, want := content(after[name]), content(c); got != want {
+		} else if got, want := clusterOf(after[name]), clusterOf(c); got != want {
 			add("the user's cluster %q became\n%s\nfrom\n%s", name, got, want)
 		}
 	}
@@ -32,7 +32,7 @@ func compare(caller string, result route.RulesResult, before, after map[string]*
 		if model == nil {
 			continue // this caller does not have the user's subset
 		}
-		if got, want := content(original), content(model); got != want {
+		if got, want := clusterOf(original), clusterOf(model); got != want {
 			add("%s is\n%s\nwant as %q\n%s", target.Original, got, user, want)
 		}
 		if got, want := version.LbPolicy, model.LbPolicy; got != want {
@@ -48,8 +48,8 @@ func compare(caller string, result route.RulesResult, before, after map[string]*
 	return wrong
 }
 
-// content is a cluster without its name and where it came from.
-func content(c *cluster.Cluster) string {
+// clusterOf is a cluster without its name and where it came from.
+func clusterOf(c *cluster.Cluster) string {
 	c = proto.Clone(c).(*cluster.Cluster)
 	name := c.Name
 	subset := strings.Split(name, "|")[2]

@@ -145,27 +145,38 @@ func configs(t *testing.T, objects ...*unstructured.Unstructured) []config.Confi
 	t.Helper()
 	var out []config.Config
 	for _, obj := range objects {
-		data, err := yaml.Marshal(obj.Object)
+		read, err := parse(obj)
 		if err != nil {
-			t.Fatal(err)
+			t.Errorf("Istio refuses %s %s/%s: %v: %v", obj.GetKind(), obj.GetNamespace(), obj.GetName(), err, obj.Object["spec"])
+			continue
 		}
-		read, _, err := crd.ParseInputs(string(data))
-		if err != nil || len(read) != 1 {
-			t.Fatalf("Istio does not read %s: %v", data, err)
-		}
-		validate := validation.ValidateDestinationRule
-		if read[0].GroupVersionKind == gvk.VirtualService {
-			validate = validation.ValidateVirtualService
-		}
-		if warning, err := validate(read[0]); err != nil {
-			t.Errorf("Istio refuses %s: %v", data, err)
-		} else if warning != nil {
-			t.Logf("Istio warns of %s/%s: %v", obj.GetNamespace(), obj.GetName(), warning)
-		}
-		read[0].Domain = "cluster.local"
-		out = append(out, read[0])
+		out = append(out, read)
 	}
 	return out
+}
+
+// parse reads an object as istiod does, with its validation.
+func parse(obj *unstructured.Unstructured) (config.Config, error) {
+	data, err := yaml.Marshal(obj.Object)
+	if err != nil {
+		return config.Config{}, err
+	}
+	read, rest, err := crd.ParseInputs(string(data))
+	if err != nil {
+		return config.Config{}, err
+	}
+	if len(read) != 1 || len(rest) > 0 {
+		return config.Config{}, fmt.Errorf("istiod reads %d objects, and leaves out %v", len(read), rest)
+	}
+	validate := validation.ValidateDestinationRule
+	if read[0].GroupVersionKind == gvk.VirtualService {
+		validate = validation.ValidateVirtualService
+	}
+	if _, err := validate(read[0]); err != nil {
+		return config.Config{}, err
+	}
+	read[0].Domain = "cluster.local"
+	return read[0], nil
 }
 
 // aged makes the rules older than all others.
