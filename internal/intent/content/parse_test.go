@@ -97,6 +97,7 @@ func TestRegexes(t *testing.T) {
 		`*`:                          "position 1 an error: missing argument to repetition operator",
 		`a{1001}`:                    "position 2 an error: invalid repeat count",
 		`caf[é]`:                     "position 5",
+		`a\Qb`:                       `position 2 a \Q without its \E`,
 		`ab\x{100}`:                  `position 3 a character above \x{ff}`,
 		`[acegikmoqsuwy0246]{1000}`:  "steps",
 		strings.Repeat("a", 1025):    "1025 characters",

@@ -31,8 +31,8 @@ func regexFaults(at, re string) []Fault {
 			return fault(fmt.Sprintf("has %q at position %d, and Envoy's regular expressions know bytes only", r, n+1), "use exact or prefix for it, or . for each of its bytes")
 		}
 	}
-	if n, ok := wideEscape(re); ok {
-		return fault(fmt.Sprintf("has at position %d a character above \\x{ff}, and Envoy's regular expressions know bytes only", n+1), "use exact or prefix for it, or . for each of its bytes")
+	if n, what, right := badEscape(re); what != "" {
+		return fault(fmt.Sprintf("has at position %d %s", n+1, what), right)
 	}
 	tree, err := syntax.Parse(re, syntax.Perl)
 	if err != nil {
@@ -53,9 +53,10 @@ func tooLarge(at, users, compiled string, tree *syntax.Regexp) []Fault {
 	return nil
 }
 
-// wideEscape finds the first \x{…} above a byte, which Go and Istio take and
-// Envoy refuses.
-func wideEscape(re string) (at int, found bool) {
+// badEscape finds the first escape that Go and Istio take and we do not: \x{…}
+// above a byte, which Envoy refuses, and a \Q that nothing ends, which would reach
+// beyond the expression where it becomes a part of another.
+func badEscape(re string) (at int, what, right string) {
 	for n := 0; n < len(re); n++ {
 		if re[n] != '\\' {
 			continue
@@ -65,20 +66,20 @@ func wideEscape(re string) (at int, found bool) {
 		case strings.HasPrefix(rest, "Q"): // up to \E everything is itself
 			end := strings.Index(rest, `\E`)
 			if end < 0 {
-				return 0, false
+				return n, `a \Q without its \E`, `add \E`
 			}
 			n += end + 2
 		case strings.HasPrefix(rest, "x{"):
 			digits, _, _ := strings.Cut(rest[2:], "}")
 			if v, err := strconv.ParseUint(digits, 16, 32); err == nil && v > 0xff {
-				return n, true
+				return n, `a character above \x{ff}, and Envoy's regular expressions know bytes only`, "use exact or prefix for it, or . for each of its bytes"
 			}
 			n++
 		default:
 			n++
 		}
 	}
-	return 0, false
+	return 0, "", ""
 }
 
 // explain says where and why an expression is none of RE2, by name for what
