@@ -6,11 +6,13 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
 	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
@@ -81,6 +83,16 @@ func (e *Env) look(ctx context.Context, f found) (r view.Release) {
 	r.Holds, r.Refused = p.Holds, p.Refused
 	if f.claimed && p.Status != nil && p.Status.Task == f.task {
 		r.Status = p.Status
+		keepFought(f.status, p.Status)
 	}
 	return r
+}
+
+// keepFought tells of a fight what the controller wrote down: it remembers its
+// own writes, and nobody else can count them. What else is wrong comes from it.
+func keepFought(written, fresh *release.Status) {
+	c := written.Condition(release.Degraded)
+	if c != nil && c.Reason == release.ReasonFought && written.Is(release.Degraded) {
+		meta.SetStatusCondition(&fresh.Conditions, *c)
+	}
 }

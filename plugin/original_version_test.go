@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -30,12 +31,7 @@ func (w world) versionIn(name string) string {
 }
 
 // rollsOut does what the Deployment controller would, once the label is there.
-func (w world) rollsOut(ctx context.Context, name string) {
-	changes, err := w.Watch(ctx, &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "apps/v1", "kind": "DeploymentList"}})
-	if err != nil {
-		w.t.Error(err)
-		return
-	}
+func (w world) rollsOut(ctx context.Context, name string, changes watch.Interface) {
 	defer changes.Stop()
 	for range changes.ResultChan() {
 		if w.versionIn(name) == "" {
@@ -58,10 +54,14 @@ func TestOriginalVersion(t *testing.T) {
 	w := newWorld(t, reviews, versionless())
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
+	changes, err := w.Watch(ctx, &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "apps/v1", "kind": "DeploymentList"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.rollsOut(ctx, "reviews")
+		w.rollsOut(ctx, "reviews", changes)
 	}()
 	stdout, stderr, code := w.runUntil(ctx, "create", "--service", "reviews", "--image", "v2", "--original-version", "v1")
 	if code != exitDone {

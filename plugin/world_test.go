@@ -157,14 +157,17 @@ func deployment(name, version string, ours map[string]string) *unstructured.Unst
 
 // claimed gives the Service with the claim of a release of DEPLOYMENT.
 func claimed(service, deployment *unstructured.Unstructured, task string, phase release.Phase, policy release.Policy) *unstructured.Unstructured {
-	status := release.Status{
+	return annotated(service, intent.AnnotationStatus, statusOfClaim(service, deployment, task, phase, policy))
+}
+
+func statusOfClaim(service, deployment *unstructured.Unstructured, task string, phase release.Phase, policy release.Policy) release.Status {
+	return release.Status{
 		Schema: release.Schema, Task: task, Form: intent.Canary, Phase: phase, Finish: intent.Replace,
 		Service: release.Ref{Name: service.GetName(), UID: service.GetUID()}, Clone: service.GetName() + "-v2", Label: "version",
 		Original:  release.Version{Name: deployment.GetName(), UID: deployment.GetUID(), Version: "v1", Images: map[string]string{}},
 		Grayscale: release.Version{Name: service.GetName() + "-v2", Version: "v2", Images: map[string]string{}},
 		Policy:    policy, Started: noon.Add(-time.Minute),
 	}
-	return annotated(service, intent.AnnotationStatus, status)
 }
 
 // past gives the Service with a history.
