@@ -32,7 +32,7 @@ func (d dice) request(w *world, i int, byGateway bool) question {
 		q.Host = pick(d, host, host, host+":80", host+":8080", strings.ToUpper(host))
 	}
 	if d.one(40) {
-		q.Host = pick(d, "unknown.example", "unknown."+w.here("$NS.test"))
+		q.Host = w.here(pick(d, "unknown.example", "unknown.$NS.test", "secure.$NS.test", "secure.$NS.test:80", "secure.$NS.test:8080"))
 		if !byGateway {
 			q.Host = w.here(outer(i)) // in the mesh a host that is no Service's
 		}

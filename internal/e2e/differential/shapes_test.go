@@ -84,6 +84,9 @@ func (d dice) wide(w *world) []*unstructured.Unstructured {
 	if d.one(3) {
 		out = append(out, w.virtualService("wide-outer", d.routes(w, 0), object{"hosts": []any{w.here("*.$NS.test")}, "gateways": []any{"front"}}))
 	}
+	if d.one(2) {
+		out = append(out, w.virtualService("wide-secure", d.routes(w, 0), object{"hosts": []any{w.here("secure.$NS.test")}, "gateways": []any{"front"}}))
+	}
 	if d.one(3) {
 		out = append(out, w.virtualService("wide-inner", d.routes(w, 1), object{"hosts": []any{w.here("*.$NS.svc.cluster.local")}}))
 	}

@@ -136,4 +136,6 @@ var versions = map[string]string{
 
 const gatewayYAML = `{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: front}, spec: {
   selector: {istio: ingressgateway},
-  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*.$NS.test"]}]}}`
+  servers: [
+    {port: {number: 80, name: http, protocol: HTTP}, hosts: ["*.$NS.test"]},
+    {port: {number: 80, name: http, protocol: HTTP}, tls: {httpsRedirect: true}, hosts: [secure.$NS.test]}]}}`

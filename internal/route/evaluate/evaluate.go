@@ -27,11 +27,25 @@ func (e *Evaluator) Evaluate(r Request) Result {
 	if !ok {
 		return Result{Outcome: Refused}
 	}
-	host, entries := e.virtualHost(r)
-	out := Result{Outcome: NotFound, Host: host}
-	if host == "" && r.Gateway == "" {
+	if r.Gateway != "" {
+		host, entries, secured := e.atGateway(r)
+		if secured && r.Scheme != "https" {
+			to := &Redirect{Status: 301, Location: "https://" + r.Host + r.Path}
+			return Result{Outcome: Redirected, Host: host, Redirect: to}
+		}
+		return first(r, host, entries)
+	}
+	host, entries := e.inMesh(r)
+	out := first(r, host, entries)
+	if host == "" {
 		unrouted(r, &out)
 	}
+	return out
+}
+
+// first lets the first route that matches act.
+func first(r Request, host string, entries []entry) Result {
+	out := Result{Outcome: NotFound, Host: host}
 	for _, entry := range entries {
 		if why := entry.fails(r); why != "" {
 			out.Trace = append(out.Trace, Step{Route: entry.route, Why: why})
@@ -42,16 +56,6 @@ func (e *Evaluator) Evaluate(r Request) Result {
 		break
 	}
 	return out
-}
-
-// virtualHost gives what stands for the request's host, and the routes to try,
-// in order. With the host empty nothing does, and the routes are those that a
-// VirtualService for the host has for others.
-func (e *Evaluator) virtualHost(r Request) (host string, entries []entry) {
-	if r.Gateway != "" {
-		return e.atGateway(r)
-	}
-	return e.inMesh(r)
 }
 
 // unrouted is what becomes of a request in the mesh for which no VirtualService

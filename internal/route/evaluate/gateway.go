@@ -47,18 +47,46 @@ func (e *Evaluator) hosts(name string, port uint32, namespace string) (out []str
 		return []string{"*"}
 	}
 	for _, server := range known.servers {
-		if server.GetPort().GetNumber() != port {
+		if server.GetPort().GetNumber() == port {
+			out = append(out, hostsFor(server, namespace)...)
+		}
+	}
+	return out
+}
+
+// hostsFor are a server's hosts for VirtualServices of a namespace.
+func hostsFor(server *networking.Server, namespace string) (out []string) {
+	for _, host := range server.GetHosts() {
+		from, rest, has := strings.Cut(host, "/")
+		switch {
+		case !has:
+			rest = host
+		case from != "*" && from != namespace:
+			continue
+		}
+		out = append(out, strings.ToLower(rest))
+	}
+	return out
+}
+
+// secured are the hosts of a Gateway's port that are only served over TLS: those
+// without it are redirected, before any route. A host that the server itself
+// names is, even without a VirtualService.
+func (e *Evaluator) secured(r Request, visible []virtualService) map[string]bool {
+	out := map[string]bool{}
+	for _, server := range e.gateways[r.Gateway].servers {
+		if server.GetPort().GetNumber() != r.Port || !server.GetTls().GetHttpsRedirect() {
 			continue
 		}
 		for _, host := range server.GetHosts() {
-			from, rest, has := strings.Cut(host, "/")
-			switch {
-			case !has:
-				rest = host
-			case from != "*" && from != namespace:
-				continue
+			out[strings.ToLower(host)] = true
+		}
+		for _, v := range visible {
+			if _, has := v.entries(r); has {
+				for _, host := range intersection(hostsFor(server, v.name.Namespace), v.hosts) {
+					out[host] = true
+				}
 			}
-			out = append(out, strings.ToLower(rest))
 		}
 	}
 	return out
@@ -68,9 +96,14 @@ func (e *Evaluator) hosts(name string, port uint32, namespace string) (out []str
 // its routes. It follows istiod's buildGatewayHTTPRouteConfig: all VirtualServices
 // with the same host share it, in their order, with the matches for everything at
 // the end.
-func (e *Evaluator) atGateway(r Request) (host string, entries []entry) {
+func (e *Evaluator) atGateway(r Request) (host string, entries []entry, secured bool) {
 	routes := map[string][]entry{}
-	for _, v := range e.visible(r.Proxy.Namespace, r.Gateway) {
+	visible := e.visible(r.Proxy.Namespace, r.Gateway)
+	tls := e.secured(r, visible)
+	for name := range tls {
+		routes[name] = nil
+	}
+	for _, v := range visible {
 		own, has := v.entries(r)
 		if !has {
 			continue
@@ -82,7 +115,7 @@ func (e *Evaluator) atGateway(r Request) (host string, entries []entry) {
 	host = virtualHostFor(routes, r.domain())
 	entries = slices.Clone(routes[host])
 	slices.SortStableFunc(entries, func(a, b entry) int { return boolean(a.last()) - boolean(b.last()) })
-	return host, entries
+	return host, entries, tls[host]
 }
 
 // last says whether the entry goes to the end of a virtual host's routes.

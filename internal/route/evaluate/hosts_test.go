@@ -88,7 +88,8 @@ func hold(t *testing.T, all, gateways []string, r Request, want string) {
 
 func TestAtAGateway(t *testing.T) {
 	front := `metadata: {name: front, namespace: shop}
-spec: {servers: [{port: {number: 80}, hosts: ["./*.test", "web/web.example"]}, {port: {number: 8443}, hosts: ["*"]}]}`
+spec: {servers: [{port: {number: 80}, hosts: ["./*.test", "web/web.example"]}, {port: {number: 8443}, hosts: ["*"]},
+  {port: {number: 80}, tls: {httpsRedirect: true}, hosts: [safe.test, alone.example]}]}`
 	at := func(host string) Request { return get(through("shop/front"), func(r *Request) { r.Host = host }) }
 	narrow := func(name, status, match, hosts string) string {
 		return fmt.Sprintf("metadata: {name: %s, namespace: shop}\nspec: {hosts: [%s], gateways: [front], http: [{match: [%s], directResponse: {status: %s}}]}",
@@ -122,6 +123,16 @@ spec: {servers: [{port: {number: 80}, hosts: ["./*.test", "web/web.example"]}, {
 			hold(t, c.all, []string{front}, c.request, c.want)
 		})
 	}
+	for name, want := range map[string]string{"safe.test:80": "301 https://safe.test:80/", "alone.example": "301 https://alone.example/", "a.test": "200"} {
+		t.Run("TLS wanted for "+name, func(t *testing.T) {
+			hold(t, []string{stands("shop/a", "200", `hosts: ["*.test", safe.test], gateways: [front]`)}, []string{front}, at(name), want)
+		})
+	}
+	t.Run("TLS wanted, and given", func(t *testing.T) {
+		r := at("safe.test")
+		r.Scheme = "https"
+		hold(t, []string{stands("shop/a", "200", `hosts: [safe.test], gateways: [front]`)}, []string{front}, r, "200")
+	})
 	t.Run("a Gateway that is not known", func(t *testing.T) {
 		hold(t, []string{stands("shop/a", "200", "hosts: [a.example], gateways: [front]")}, nil, at("a.example"), "200")
 	})

@@ -21,7 +21,8 @@ const (
 	// itself, whatever its versions: the one of Destinations, if the host is
 	// the name of one.
 	Unrouted Outcome = "Unrouted"
-	// Redirected: it is answered with Redirect.
+	// Redirected: it is answered with Redirect, by a route or, without one, by a
+	// Gateway's httpsRedirect.
 	Redirected Outcome = "Redirected"
 	// Answered: it is answered with DirectResponse.
 	Answered Outcome = "Answered"
@@ -41,7 +42,8 @@ const (
 type Result struct {
 	Outcome Outcome
 	// Host is the entry of hosts by which the VirtualService stands for the
-	// request, short names completed; empty when none does.
+	// request, short names completed (at a gateway the narrower one of its and
+	// the Gateway's); empty when none does.
 	Host string
 	// Route is the route that matched; zero when none did.
 	Route Route
