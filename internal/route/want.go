@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -104,10 +105,16 @@ func (n naming) ruleSpec(service types.NamespacedName, p placed, index int) map[
 			}
 		}
 	}
-	for _, ours := range n.ours {
-		subsets = append(subsets, ours.at(index))
+	ours := n.leftOver(p)
+	for _, subset := range n.ours {
+		ours = append(ours, subset.at(index))
 	}
-	out["subsets"] = append(subsets, n.leftOver(p)...)
+	// In one order whatever stood before, so that what is there already differs
+	// in nothing.
+	slices.SortFunc(ours, func(a, b any) int {
+		return cmp.Compare(a.(map[string]any)["name"].(string), b.(map[string]any)["name"].(string))
+	})
+	out["subsets"] = append(subsets, ours...)
 	return out
 }
 
