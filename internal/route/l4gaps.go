@@ -158,8 +158,8 @@ func (s stander) taken(kind string, port int64) (best takes, by *unstructured.Un
 	return best, by
 }
 
-// delegated is how far the delegate of a route takes a port's traffic; all of
-// it where the route delegates nothing.
+// delegated is how far the delegate of a route takes a port's traffic, once istiod
+// has merged its routes into this one; all of it where the route delegates nothing.
 func (s stander) delegated(route any, namespace string, port int64) takes {
 	to, ok := delegateOf(route, namespace)
 	if !ok {
@@ -170,7 +170,28 @@ func (s stander) delegated(route any, namespace string, port int64) takes {
 		return never
 	}
 	for _, own := range list(spec(delegate), "http") {
-		best = max(best, routeTakes("http", own, port))
+		best = max(best, mergedTakes(matches(route), matches(own), port))
+	}
+	return best
+}
+
+// mergedTakes judges a route of a delegate's within the root's matches.
+func mergedTakes(roots, own []map[string]any, port int64) takes {
+	if len(roots) == 0 {
+		roots = []map[string]any{nil}
+	} else if slices.ContainsFunc(own, func(match map[string]any) bool { return !fits(roots, match) }) {
+		return never // left out
+	}
+	if len(own) == 0 {
+		own = []map[string]any{nil}
+	}
+	best := never
+	for _, within := range roots {
+		for _, match := range own {
+			if match == nil || within == nil || conflict(within, match) == "" {
+				best = max(best, min(matchTakes("http", within, port), matchTakes("http", match, port)))
+			}
+		}
 	}
 	return best
 }

@@ -91,6 +91,22 @@ func TestFindGaps(t *testing.T) {
 			},
 			want: Gaps{HTTP: []int64{8081, 9100}, TCP: []int64{9100}},
 		},
+		"a delegate that the root leaves out": {
+			ports: []release.Port{http8080},
+			routes: []string{
+				`{hosts: [db], http: [{match: [{uri: {prefix: /a}}], delegate: {name: vs-1}}]}`,
+				`{http: [{match: [{uri: {prefix: /b}}], route: []}, {match: [{uri: {prefix: /a}, ignoreUriCase: true}], route: []}]}`,
+			},
+			want: Gaps{HTTP: []int64{8080}},
+		},
+		"a delegate that is not exported": {
+			ports: []release.Port{http8080},
+			routes: []string{
+				`{hosts: [db], http: [{delegate: {name: vs-1}}]}`,
+				`{exportTo: [web], http: [{route: []}]}`,
+			},
+			want: Gaps{HTTP: []int64{8080}},
+		},
 		"protocols": {
 			ports: []release.Port{
 				{Name: "grpc-web", Number: 1, Protocol: "TCP"}, {Name: "x", AppProtocol: "kubernetes.io/h2c", Number: 2, Protocol: "TCP"},
