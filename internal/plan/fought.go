@@ -26,6 +26,10 @@ type Written struct {
 	Hash string      // of the content
 	Last []time.Time // the last three writes, oldest first
 	Lost int         // how often the content was written since it is being fought over; 0: it is not
+	// Manager and By are who had written before us, the last time: our write takes
+	// the fields over, and with them the entry in managedFields.
+	Manager, By string
+	Gone        bool // it had been deleted
 }
 
 const (
@@ -51,6 +55,8 @@ func Remember(before []Written, p Plan, now time.Time) []Written {
 			}
 			out = slices.Delete(out, at, at+1)
 		}
+		w.Manager, w.By = writer(c.Before)
+		w.Gone = c.Action == Create
 		out = append(out, w.again(now))
 	}
 	return out

@@ -171,6 +171,28 @@ func by(manager string, at int, operation metav1.ManagedFieldsOperationType, sub
 	return metav1.ManagedFieldsEntry{Manager: manager, Operation: operation, Time: &metav1.Time{Time: start.Add(time.Duration(at) * time.Second)}, Subresource: subresource}
 }
 
+// TestWhoHadWritten: after our write its entry is gone, so it is noted with it.
+func TestWhoHadWritten(t *testing.T) {
+	d := fought("Deployment", "reviews-v2", map[string]any{"replicas": int64(1)})
+	before := d.DeepCopy()
+	before.SetManagedFields([]metav1.ManagedFieldsEntry{by("kubectl", 5, metav1.ManagedFieldsOperationUpdate, "scale"), by(FieldManager, 4, metav1.ManagedFieldsOperationUpdate, "")})
+	for name, test := range map[string]struct {
+		change Change
+		want   string
+	}{
+		"scaled":  {Change{Action: Scale, Before: before, Object: d}, "kubectl (Update) keeps undoing what this release writes on Deployment shop/reviews-v2"},
+		"deleted": {Change{Action: Create, Object: d}, "somebody keeps deleting Deployment shop/reviews-v2"},
+	} {
+		s := Snapshot{Deployments: []*unstructured.Unstructured{d}}
+		for n := range 3 {
+			s.Written = Remember(s.Written, Plan{Changes: []Change{test.change}}, start.Add(time.Duration(n)*time.Second))
+		}
+		if got := s.slower(&Plan{}, start.Add(3*time.Second)); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
 // TestWhoFights: the message names who wrote last beside us, and how to let the
 // object be.
 func TestWhoFights(t *testing.T) {

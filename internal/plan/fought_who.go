@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,14 +20,27 @@ const FieldManager = "grayscale-controller"
 func (s Snapshot) fighter(w Written) string {
 	at := w.Kind + " " + w.Key.String()
 	u := s.object(w)
+	if u == nil || w.Gone {
+		return fmt.Sprintf("somebody keeps deleting %s, which this release needs; it is made again less and less often: take the object out of what deletes it until the release ends", at)
+	}
+	who, manager := w.By, w.Manager
+	if who == "" {
+		manager, who = writer(u)
+	}
+	return fmt.Sprintf("%s keeps undoing what this release writes on %s, which is written again less and less often: %s", cmp.Or(who, "somebody"), at, ignoring(u, manager))
+}
+
+// writer gives the manager who wrote an object last beside us, alone and in words;
+// empty where none is known.
+func writer(u *unstructured.Unstructured) (manager, by string) {
 	if u == nil {
-		return fmt.Sprintf("somebody keeps deleting %s, which this release needs; it is written again less and less often: take the object out of what deletes it until the release ends", at)
+		return "", ""
 	}
-	who, manager := "somebody", ""
-	if e := lastWriter(u); e != nil {
-		who, manager = fmt.Sprintf("%s (%s)", e.Manager, e.Operation), e.Manager
+	e := lastWriter(u)
+	if e == nil {
+		return "", ""
 	}
-	return fmt.Sprintf("%s keeps undoing what this release writes on %s, which is written again less and less often: %s", who, at, ignoring(u, manager))
+	return e.Manager, fmt.Sprintf("%s (%s)", e.Manager, e.Operation)
 }
 
 // object finds what was written as it stands now.
