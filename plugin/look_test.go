@@ -3,6 +3,7 @@ package plugin
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -147,6 +148,32 @@ func TestRenderAndDiff(t *testing.T) {
 		if err := w.Create(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestRenderPolicies: what is rendered is what the policy comes to.
+func TestRenderPolicies(t *testing.T) {
+	for name, c := range map[string]struct {
+		ours map[string]string
+		says []string
+	}{
+		"rules":      {map[string]string{"image": "v2", "match": "- headers: {end-user: {exact: jason}}", "weight": "10"}, []string{"exact: jason", "weight: 1000"}},
+		"mirror":     {map[string]string{"image": "v2", "mirror": "5.5"}, []string{"subset: grayscale-mirror", "value: 5.5"}},
+		"patch":      {map[string]string{"version": "v9", "patch": "spec: {containers: [{name: reviews, env: [{name: LEVEL, value: debug}]}]}"}, []string{"value: debug", "name: reviews-v9", "image: example.com/reviews:v1"}},
+		"blue-green": {map[string]string{"image": "v2", "form": "blue-green", "traffic": "grayscale"}, []string{"replicas: 3", "subset: grayscale-version"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours := map[string]string{"release": "reviews-v2"}
+			maps.Copy(ours, c.ours)
+			w := newWorld(t, reviews, deployment("reviews-v1", "v1", ours))
+			stdout, _, _ := w.run("render", "reviews-v2")
+			diff, _, code := w.run("diff", "reviews-v2")
+			for _, text := range c.says {
+				if !strings.Contains(stdout, text) || !strings.Contains(diff, text) || code != exitFailed {
+					t.Errorf("render or diff (exit status %d) lacks %q:\n%s\n%s", code, text, stdout, diff)
+				}
+			}
+		})
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -174,12 +175,20 @@ func (w *world) write(annotations map[string]string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	d := object(deployments)
-	d.SetNamespace(w.namespace)
-	d.SetName(w.original)
-	if err := cluster.Patch(w.ctx, d, client.RawPatch(types.MergePatchType, patch)); err != nil {
+	w.eventually("Deployment "+w.original+" annotated", func() (bool, string) {
+		d := object(deployments)
+		d.SetNamespace(w.namespace)
+		d.SetName(w.original)
+		err := cluster.Patch(w.ctx, d, client.RawPatch(types.MergePatchType, patch))
+		switch {
+		case err == nil:
+			return true, ""
+		case apierrors.IsInternalError(err):
+			return false, err.Error() // a webhook was too slow to answer on a busy machine
+		}
 		w.t.Fatalf("annotating Deployment %s: %v\n%s", w.original, err, patch)
-	}
+		return false, ""
+	})
 }
 
 // shell runs command lines as a user would, in the namespace and in a folder
