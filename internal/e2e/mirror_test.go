@@ -49,9 +49,16 @@ func mirrored(t *testing.T) {
 // copies counts the requests that both proxies sent to the mirror's subset.
 func (w *world) copies() int {
 	w.t.Helper()
+	return w.upstreamRequests("grayscale-mirror")
+}
+
+// upstreamRequests counts the requests that both proxies sent to the clusters of
+// the namespace with that word in their name.
+func (w *world) upstreamRequests(word string) int {
+	w.t.Helper()
 	total := 0
 	for _, admin := range []string{os.Getenv("ENVOY_GATEWAY_ADMIN"), os.Getenv("ENVOY_SIDECAR_ADMIN")} {
-		_, err := fetch(admin+"/stats?filter=grayscale-mirror.*upstream_rq_total", func(line string) {
+		_, err := fetch(admin+"/stats?filter="+word+".*upstream_rq_total", func(line string) {
 			name, value, _ := strings.Cut(line, ": ")
 			if n, err := strconv.Atoi(value); err == nil && strings.Contains(name, "."+w.namespace+".") && strings.HasSuffix(name, "upstream_rq_total") {
 				total += n

@@ -49,6 +49,11 @@ var sideBySide = []scenario{
 	{"InPlace", inPlace},
 	{"WaitingForSource", waitingForSource},
 	{"ManagedAccepted", managedAccepted},
+	{"RefusedByName", refusedByName},
+	{"AllThatRoutesDo", allThatRoutesDo},
+	{"Delegated", delegated},
+	{"TwoInOneRoute", twoInOneRoute},
+	{"ContentMeddled", contentMeddled},
 	{"Soak", soaked},
 }
 

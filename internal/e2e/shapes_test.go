@@ -13,61 +13,35 @@ type shape struct {
 	name      string
 	documents []string // in the Service's namespace
 	elsewhere string   // in another
+	calling   string   // in the callers', $NS being its name
 	gateway   bool     // callers come by it, too
 	moved     bool     // at the end the user's routes name the new version's subset
+	sticky    bool     // callers keep to a pod, so that shares mean nothing
+	mutual    bool     // the pods want mutual TLS
+	strict    string   // why Envoy can't fail over by itself, a word
 }
 
-var shapes = []shape{
-	{name: "NoVirtualService"},
-	{name: "GatewayOnly", gateway: true, documents: []string{gateway, frontRoutes}},
-	{name: "OneForBoth", gateway: true, documents: []string{gateway, `apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews}
-spec:
-  hosts: [$NS.test, reviews.$NS.svc.cluster.local]
-  gateways: [mesh, front]
-  http:
-  - timeout: 10s
-    route: [{destination: {host: reviews}}]
-`}},
-	{name: "AnotherNamespace", elsewhere: `apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews}
-spec:
-  hosts: [reviews.$NS.svc.cluster.local]
-  http:
-  - timeout: 10s
-    route: [{destination: {host: reviews.$NS.svc.cluster.local}}]
-`},
-	{name: "SubsetsWithPolicies", moved: true, documents: []string{meshRule, `apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews}
-spec:
-  hosts: [reviews]
-  http:
-  - timeout: 10s
-    route: [{destination: {host: reviews, subset: stable}}]
-`}},
-	{name: "RuleWithTLSAndBalancing", documents: []string{meshRoutes, `apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: reviews}
-spec:
-  host: reviews.$NS.svc.cluster.local
-  trafficPolicy:
-    tls: {mode: DISABLE}
-    loadBalancer: {simple: LEAST_REQUEST}
-    outlierDetection: {consecutive5xxErrors: 7, interval: 5s}
-`}},
+// original is the Deployment of a shape.
+func (s shape) original() string {
+	yaml := makeDeployment("reviews-v1").YAML()
+	if s.mutual {
+		yaml = strings.Replace(yaml, "    metadata: {labels: {", "    metadata: {annotations: {testbed/mtls: strict}, labels: {security.istio.io/tlsMode: istio, ", 1)
+	}
+	return yaml
 }
 
 // run takes a release from start to finish, at half the traffic in between.
 func (s shape) run(t *testing.T) {
 	w := newWorld(t)
-	w.apply(append(s.documents, makeService("reviews", "reviews"), makeDeployment("reviews-v1").YAML())...)
+	w.apply(append(s.documents, makeService("reviews", "reviews"), s.original())...)
 	routes := w // where the user's routes are
 	if s.elsewhere != "" {
 		routes = newWorld(t)
 		routes.apply(w.here(s.elsewhere))
+	}
+	if s.calling != "" {
+		w.stand(s.calling)
+		defer w.restore(s.calling)
 	}
 	w.rolledOut("reviews-v1")
 	before := routes.routeSpecs()
@@ -80,16 +54,24 @@ func (s shape) run(t *testing.T) {
 	w.untilPhase(release.Ready)
 	tr.phase("to 50 %", only("v1", "v2"))
 	w.annotate("reviews-v1", "weight=50")
-	w.untilLive("50")
+	if got := w.untilLive("50").Strict; (got == "") != (s.strict == "") || !strings.Contains(got, s.strict) {
+		t.Errorf("strict: %q, want it to say %q", got, s.strict)
+	}
 	tr.seen(30)
-	tr.phase("50 %", split("v1", "v2", 50))
+	half := split("v1", "v2", 50)
+	if s.sticky {
+		half = only("v1", "v2")
+	}
+	tr.phase("50 %", half)
 	tr.seen(120)
+	s.identified(w, targets)
 	tr.phase("to all", only("v1", "v2"))
 	w.annotate("reviews-v1", "traffic=grayscale", "end=finish")
 	tr.settles("settling", "v1", "v2")
 	tr.phase("finishing", only("v2"))
 	w.untilEnded("reviews", "first", release.Finished)
 	tr.seen(30)
+	s.identified(w, targets)
 	w.clean()
 	routes.clean()
 	after := routes.routeSpecs()
@@ -98,6 +80,22 @@ func (s shape) run(t *testing.T) {
 		t.Errorf("the user's routes are\n%s\nand were\n%s", after, before)
 	case s.moved && !strings.Contains(after, `"v2"`):
 		t.Errorf("the user's routes name the old version:\n%s", after)
+	}
+}
+
+// identified says whether every way still has its certificate: our subsets must
+// have the user's TLS settings.
+func (s shape) identified(w *world, targets []load.Target) {
+	w.t.Helper()
+	if !s.mutual {
+		return
+	}
+	for _, target := range targets {
+		for range 8 {
+			if a := w.ask(target); !strings.HasPrefix(a.client, "spiffe://cluster.local/ns/") {
+				w.t.Errorf("%s: version %s was asked by %q, want a certificate of the mesh", target.Name, a.version, a.client)
+			}
+		}
 	}
 }
 

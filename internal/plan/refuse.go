@@ -22,6 +22,7 @@ func Refusals(s Snapshot, spec release.Spec) intent.Faults {
 	r := refuser{s: s, faults: faults}
 	for _, vs := range s.VirtualServices {
 		r.virtualService(vs)
+		r.faults = append(r.faults, route.RootMirrorFaults(vs, s.Key, result.Subsets)...)
 	}
 	r.faults = append(r.faults, s.taken(result.Want)...)
 	r.faults = append(r.faults, s.pastRoutes(spec.Service, spec.Versions)...)

@@ -8,7 +8,8 @@ import (
 
 // Unsayable says why routes can't be what an intent asks for, now or once its
 // traffic is the policy again: two conditions that one Istio match can't hold,
-// weights or sizes above what Istio takes. subsets are what the user's subsets
+// weights or sizes above what Istio takes, and copies in a delegate that a root
+// would drop. subsets are what the user's subsets
 // mean for the release.
 func Unsayable(s Snapshot, i intent.Intent, subsets route.Subsets) (faults intent.Faults) {
 	key := intent.KeyWeight
@@ -23,8 +24,13 @@ func Unsayable(s Snapshot, i intent.Intent, subsets route.Subsets) (faults inten
 		if route.Ours(vs) {
 			continue
 		}
-		if _, err := route.Apply(vs, append(peers(vs, s.Key), split)); err != nil {
+		after, err := route.Apply(vs, append(peers(vs, s.Key), split))
+		if err != nil {
 			faults = append(faults, intent.Fault{Kind: intent.Invalid, At: key, Why: "can't be routed: " + err.Error()})
+			continue
+		}
+		for _, root := range s.VirtualServices {
+			faults = append(faults, route.DelegateFaults(root, after)...)
 		}
 	}
 	return faults
