@@ -1,7 +1,6 @@
 package route
 
 import (
-	"encoding/json"
 	"maps"
 	"math/big"
 	"reflect"
@@ -253,53 +252,4 @@ func equalShares(a, b map[key]*big.Rat) bool {
 		}
 	}
 	return len(a) == len(b)
-}
-
-func TestArbitraryObjectsDoNotPanic(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		vs := &unstructured.Unstructured{}
-		vs.Object, _ = junk(4).Draw(t, "object").(map[string]any)
-		everything(t.Fatalf, vs)
-	})
-}
-
-// FuzzApply feeds arbitrary JSON to everything that reads a VirtualService.
-func FuzzApply(f *testing.F) {
-	f.Add([]byte(`{"metadata":{"namespace":"shop"},"spec":{"http":[{"route":[{"destination":{"host":"reviews"}}]}]}}`))
-	f.Add([]byte(`{"spec":{"http":[{"route":[{"destination":{"host":"reviews","subset":"grayscale-version"},"weight":1e3}]}]}}`))
-	f.Add([]byte(`{"spec":{"http":{"route":"x"},"tcp":[1],"hosts":"a","exportTo":[null]}}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		vs := &unstructured.Unstructured{}
-		if json.Unmarshal(data, &vs.Object) != nil {
-			return // not a JSON object
-		}
-		everything(t.Fatalf, vs)
-	})
-}
-
-// everything runs all that reads a VirtualService, and checks what holds for any.
-func everything(fatalf func(string, ...any), vs *unstructured.Unstructured) {
-	before := clone(vs)
-	reviews := service("shop/reviews")
-	splits := []Split{{Service: reviews, Weight: 2500, Subsets: Subsets{"": {Original: SubsetOriginal, Version: SubsetVersion}}}}
-	applied, err := Apply(vs, splits)
-	if err == nil && !reflect.DeepEqual(Strip(applied).Object, Strip(vs).Object) {
-		fatalf("Strip of Apply is not Strip: %v", vs.Object)
-	}
-	if HasOurs(Strip(vs)) {
-		fatalf("Strip leaves ours: %v", vs.Object)
-	}
-	Read(vs)
-	Recover(vs)
-	References(vs)
-	Mirrors(vs)
-	HasTCP(vs, reviews)
-	UsesReserved(vs)
-	Stands(vs, reviews)
-	VisibleIn(vs, "shop")
-	OursFor(vs)
-	Retarget(vs, reviews, map[string]string{"v1": "v2"})
-	if !reflect.DeepEqual(before.Object, vs.Object) {
-		fatalf("the input was changed: %v", vs.Object)
-	}
 }

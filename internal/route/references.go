@@ -120,3 +120,16 @@ func destinationsIn(entries []any) []map[string]any {
 	}
 	return out
 }
+
+// mirrorsIn gives a route's mirrors as destinations of equal weight.
+func mirrorsIn(route any, namespace string) []destination {
+	var out []destination
+	for _, to := range mirrorDestinations(route) {
+		d := destination{entry: map[string]any{"destination": to}, weight: 1}
+		host, _ := text(to, "host")
+		d.subset, _ = text(to, "subset")
+		d.service, d.inside = ServiceOf(host, namespace)
+		out = append(out, d)
+	}
+	return out
+}
