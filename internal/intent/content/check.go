@@ -51,17 +51,13 @@ func (c Cookie) faults() []Fault {
 		return []Fault{{At: "cookie.name", Value: c.Name, Why: "is no cookie name", // RFC 6265, section 4.1.1
 			Right: "write letters, digits and any of !#$%&'*+-.^_`| (cookies with ~ or a ^ at the end can be said by a regex without a name)"}}
 	}
-	out := c.Match.faults("cookie")
-	if len(out) > 0 || c.Match.Kind == Regex {
-		if len(out) == 0 {
-			out = c.regexFaults()
-		}
+	if out := c.Match.faults("cookie"); len(out) > 0 {
 		return out
 	}
-	if strings.Contains(c.Match.Value, ";") {
+	if c.Match.Kind != Regex && strings.Contains(c.Match.Value, ";") {
 		return []Fault{{At: "cookie", Value: c.Match.Value, Why: "has a ; which ends a cookie, so that no value has one", Right: "write the value of one cookie"}}
 	}
-	return nil
+	return c.compiledFaults()
 }
 
 // headerName allows what RFC 9110, section 5.1, and Istio do, but for the names

@@ -22,7 +22,7 @@ func newJudge(c content.Compiled) judge {
 	for _, alternative := range c {
 		for _, condition := range alternative {
 			if condition.Match.Kind == content.Regex {
-				j.regexes[condition.Match.Value] = regexp.MustCompile(`\A(?:` + condition.Match.Value + `)\z`)
+				j.regexes[condition.Match.Value] = regexp.MustCompile(`\A(?:` + latin1(condition.Match.Value) + `)\z`)
 			}
 		}
 	}

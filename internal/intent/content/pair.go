@@ -35,7 +35,8 @@ func (c Cookie) expression() (string, error) {
 	return `(?:.*;)?[ \t]*` + name + value + `[ \t]*(?:;.*)?`, nil
 }
 
-func (c Cookie) regexFaults() []Fault {
+// compiledFaults checks what Envoy is told of a cookie, always an expression.
+func (c Cookie) compiledFaults() []Fault {
 	whole, err := c.expression()
 	if err != nil {
 		return []Fault{{At: "cookie", Value: c.Match.Value, Why: err.Error(), Right: "write an expression for one cookie"}}
@@ -44,7 +45,7 @@ func (c Cookie) regexFaults() []Fault {
 	if err != nil {
 		return []Fault{{At: "cookie", Value: c.Match.Value, Why: "can't be tried on one cookie: " + err.Error(), Right: "write a simpler expression"}}
 	}
-	return tooLarge("cookie", c.Match.Value, whole, tree)
+	return tooLarge("cookie", c.Name+c.Match.operation(), whole, tree)
 }
 
 // withinPair rewrites an expression so that it stays within one pair when it is

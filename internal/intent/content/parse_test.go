@@ -98,6 +98,9 @@ func TestRegexes(t *testing.T) {
 		`a{1001}`:                    "position 2 an error: invalid repeat count",
 		`caf[é]`:                     "position 5",
 		`a\Qb`:                       `position 2 a \Q without its \E`,
+		`a\p{Cn}`:                    `position 2 the class "Cn"`,
+		`a\P{^Han}`:                  `position 2 the class "Han"`,
+		`\p{Lu}\pN\P{^Z}`:            "",
 		`ab\x{100}`:                  `position 3 a character above \x{ff}`,
 		`[acegikmoqsuwy0246]{1000}`:  "steps",
 		strings.Repeat("a", 1025):    "1025 characters",
@@ -116,8 +119,10 @@ func TestRegexes(t *testing.T) {
 		}
 	}
 	// The compiled form counts: a name and the rest of the header need room, too.
-	if _, err := content.ParseFlag("cookie:a~" + strings.Repeat("b", 1000)); err == nil || !strings.Contains(err.Error(), "when compiled, and Istio takes 1024") {
-		t.Errorf("a long expression for a cookie: %v", err)
+	for _, flag := range []string{"cookie:a~" + strings.Repeat("b", 1000), "cookie:a=" + strings.Repeat("b", 1000), "cookie:a^=" + strings.Repeat(".", 500), "cookie:" + strings.Repeat("a", 1000)} {
+		if _, err := content.ParseFlag(flag); err == nil || !strings.Contains(err.Error(), "and Istio takes 1024") {
+			t.Errorf("%s: %v", flag, err)
+		}
 	}
 }
 
@@ -183,6 +188,10 @@ func TestCookies(t *testing.T) {
 		{"cookie:User=a=b==", "User=a=b==", true},
 		{"cookie:User=", "a=b; User=; c=d", true},
 		{"cookie:User=", "User", false},
+		{"cookie:User=日本", "a=b; User=日本", true},
+		{"cookie:User^=日", "User=日本; a=b", true},
+		{"cookie:User~.{6}", "User=日本", true},
+		{"cookie:User=Internal", "a=\xff; User=Internal", true},
 		{"cookie:User=", "User=x", false},
 		{"cookie:User", "User=", true},
 		{"cookie:User", "a=User", false},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,6 +27,9 @@ func regexFaults(at, re string) []Fault {
 	fault := func(why, right string) []Fault {
 		return []Fault{{At: at, Value: re, Why: why, Right: right}}
 	}
+	if len(re) > maxRegex {
+		return tooLarge(at, re, re, nil)
+	}
 	for n, r := range re {
 		if r > '~' {
 			return fault(fmt.Sprintf("has %q at position %d, and Envoy's regular expressions know bytes only", r, n+1), "use exact or prefix for it, or . for each of its bytes")
@@ -45,7 +49,7 @@ func regexFaults(at, re string) []Fault {
 func tooLarge(at, users, compiled string, tree *syntax.Regexp) []Fault {
 	const right = "write a shorter one"
 	if n := len(compiled); n > maxRegex {
-		return []Fault{{At: at, Value: users, Why: fmt.Sprintf("is a regular expression of %d characters when compiled, and Istio takes %d", n, maxRegex), Right: right}}
+		return []Fault{{At: at, Value: users, Why: fmt.Sprintf("becomes a regular expression of %d characters, and Istio takes %d", n, maxRegex), Right: right}}
 	}
 	if n := program(tree); n > maxProgram {
 		return []Fault{{At: at, Value: users, Why: fmt.Sprintf("is a regular expression of about %d steps, and %d is what is safe in Envoy", n, maxProgram), Right: "repeat less in it"}}
@@ -54,8 +58,9 @@ func tooLarge(at, users, compiled string, tree *syntax.Regexp) []Fault {
 }
 
 // badEscape finds the first escape that Go and Istio take and we do not: \x{…}
-// above a byte, which Envoy refuses, and a \Q that nothing ends, which would reach
-// beyond the expression where it becomes a part of another.
+// above a byte and \p{…} of what only newer Unicode tables have, which Envoy
+// refuses, and a \Q that nothing ends, which would reach beyond the expression
+// where it becomes a part of another.
 func badEscape(re string) (at int, what, right string) {
 	for n := 0; n < len(re); n++ {
 		if re[n] != '\\' {
@@ -75,12 +80,27 @@ func badEscape(re string) (at int, what, right string) {
 				return n, `a character above \x{ff}, and Envoy's regular expressions know bytes only`, "use exact or prefix for it, or . for each of its bytes"
 			}
 			n++
+		case strings.HasPrefix(rest, "p"), strings.HasPrefix(rest, "P"):
+			name, inBraces := strings.CutPrefix(rest[1:], "{")
+			if inBraces {
+				name, _, _ = strings.Cut(name, "}")
+				name = strings.TrimPrefix(name, "^")
+			} else {
+				name = name[:min(1, len(name))]
+			}
+			if !slices.Contains(categories, name) {
+				return n, fmt.Sprintf("the class %q, and Envoy's regular expressions know no scripts, being of bytes", name), "use a class of characters, or one of " + strings.Join(categories, " ")
+			}
+			n++
 		default:
 			n++
 		}
 	}
 	return 0, "", ""
 }
+
+// categories are those of Unicode that every RE2 knows.
+var categories = strings.Fields("C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs")
 
 // explain says where and why an expression is none of RE2, by name for what
 // people know from other engines.
