@@ -69,7 +69,7 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 	if err != nil {
 		return nil // the plan says so
 	}
-	if claim == nil && !asked(s.Deployments) {
+	if claim == nil && !asked(s) {
 		return nil
 	}
 	steps := []func() error{
@@ -131,9 +131,13 @@ func whole(d *unstructured.Unstructured) bool {
 	return ok
 }
 
-func asked(deployments []*unstructured.Unstructured) bool {
-	for _, d := range deployments {
-		if intent.Starts(d.GetAnnotations()) {
+// asked says whether a Deployment asks for a release of this very Service: what
+// is read live for a start is not read for its neighbours.
+func asked(s *plan.Snapshot) bool {
+	service := release.ServiceOf(s.Service)
+	for _, d := range s.Deployments {
+		named, written := d.GetAnnotations()[intent.KeyService]
+		if intent.Starts(d.GetAnnotations()) && (named == service.Name || !written && service.Selects(release.WorkloadOf(d).Template)) {
 			return true
 		}
 	}

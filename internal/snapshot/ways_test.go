@@ -188,14 +188,25 @@ func TestWays(t *testing.T) {
 	}
 }
 
-// TestNobodyAsks: without an intent or a claim nothing is read live.
+// TestNobodyAsks: without an intent for it or a claim nothing is read live.
 func TestNobodyAsks(t *testing.T) {
-	objects := parse(t, shop+"\n---\n"+others)
-	objects[1].SetAnnotations(nil)
-	c := &counting{Reader: snapshot.Files(objects)}
-	s, err := snapshot.Source{Reader: snapshot.Files(objects), Live: c}.Read(context.Background(), reviews, plan.Defaults)
-	if err != nil || len(s.Ways) > 0 || len(c.lists) > 0 {
-		t.Errorf("got %v, %v after the lists %v", s.Ways, err, c.lists)
+	for name, test := range map[string]struct {
+		annotations map[string]string
+		asked       bool
+	}{
+		"nobody":                       {nil, false},
+		"one that it selects":          {map[string]string{intent.KeyRelease: "task"}, true},
+		"one that names it":            {map[string]string{intent.KeyRelease: "task", intent.KeyService: "reviews"}, true},
+		"one that names its neighbour": {map[string]string{intent.KeyRelease: "task", intent.KeyService: "all"}, false},
+		"keys without a release":       {map[string]string{intent.KeyService: "reviews"}, false},
+	} {
+		objects := parse(t, shop+"\n---\n"+others)
+		objects[1].SetAnnotations(test.annotations)
+		c := &counting{Reader: snapshot.Files(objects)}
+		s, err := snapshot.Source{Reader: snapshot.Files(objects), Live: c}.Read(context.Background(), reviews, plan.Defaults)
+		if err != nil || (len(s.Ways) > 0) != test.asked || (len(c.lists) > 0) != test.asked {
+			t.Errorf("%s: got %v, %v after the lists %v", name, s.Ways, err, c.lists)
+		}
 	}
 }
 
