@@ -55,6 +55,9 @@ func note(vs *unstructured.Unstructured, splits []Split) error {
 	}
 	annotations := object(meta, "annotations")
 	if annotations == nil {
+		if meta["annotations"] != nil {
+			return nil // nor this
+		}
 		annotations = map[string]any{}
 		meta["annotations"] = annotations
 	}
