@@ -22,14 +22,15 @@ spec:
   subsets: [{name: stable, labels: {version: v1}}]
 `
 
-// appliedEverySecond: somebody's pipeline applies its own VirtualServices and
-// DestinationRule all the while. Nothing fails, no share moves; what they really
+// appliedEverySecond: somebody's pipeline applies its own VirtualServices,
+// DestinationRule and Deployment all the while. Nothing fails, no share moves; what they really
 // change stays, and a cancel leaves exactly their last version.
 func appliedEverySecond(t *testing.T) {
 	w := newWorld(t)
 	w.bookshop(meshRule)
 	tr := w.traffic()
-	p := w.pipeline(frontRoutes, meshRoutes, meshRule)
+	original := makeDeployment("reviews-v1").Replicas(2).YAML()
+	p := w.pipeline(frontRoutes, meshRoutes, meshRule, original)
 	w.annotate("reviews-v1", "release=first", "image=v2")
 	w.untilPhase(release.Ready)
 	p.runs(2)
@@ -46,7 +47,7 @@ func appliedEverySecond(t *testing.T) {
     route: [{destination: {host: reviews}}]
 `
 	front := strings.Replace(frontRoutes, "name: api", "name: rest", 1)
-	p.set(front, edited, strings.Replace(meshRule, "500", "400", 1))
+	p.set(front, edited, strings.Replace(meshRule, "500", "400", 1), original)
 	p.runs(3)
 	if vs := spec(t, w.get(virtualServices, "reviews")); !strings.Contains(vs, `"8s"`) || !strings.Contains(vs, `"last"`) {
 		t.Errorf("the edit is not in the routes:\n%s", vs)

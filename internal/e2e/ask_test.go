@@ -19,6 +19,7 @@ type answered struct {
 	location string   // of a redirect
 	kept     []string // headers that routes set
 	seen     string   // the request as the pod saw it: path, host, headers that routes set
+	upstream string   // version of the pod that was called in turn; empty: none was
 	client   string   // who asked, by its certificate; empty: nobody knows
 }
 
@@ -76,8 +77,9 @@ func readAnswer(res *http.Response, body []byte) (answered, error) {
 		return a, nil
 	}
 	var pod struct {
-		Client  string
-		Request struct {
+		Client   string
+		Upstream *struct{ Body struct{ Version string } }
+		Request  struct {
 			Path, Host string
 			Headers    map[string]string
 		}
@@ -93,5 +95,8 @@ func readAnswer(res *http.Response, body []byte) (answered, error) {
 	}
 	slices.Sort(headers)
 	a.seen, a.client = fmt.Sprintf("%s of %s with %v", pod.Request.Path, pod.Request.Host, headers), pod.Client
+	if pod.Upstream != nil {
+		a.upstream = pod.Upstream.Body.Version
+	}
 	return a, nil
 }

@@ -54,6 +54,14 @@ var sideBySide = []scenario{
 	{"Delegated", delegated},
 	{"TwoInOneRoute", twoInOneRoute},
 	{"ContentMeddled", contentMeddled},
+	{"CancelledEarly", cancelledAt(earlyMoments)},
+	{"CancelledLate", cancelledAt(lateMoments)},
+	{"CancelledFinishing", cancelledFinishing},
+	{"OriginalMeddled", originalMeddled},
+	{"OriginalDeleted", originalDeleted},
+	{"PodsMeddled", podsMeddled},
+	{"Patched", patched},
+	{"ScaledUp", scaledUp},
 	{"Soak", soaked},
 }
 

@@ -56,7 +56,7 @@ spec:
 `},
 	{name: "WildcardRule", gateway: true, documents: []string{gateway, frontRoutes, ruled("name: all", `host: "*.$NS.svc.cluster.local", trafficPolicy: {connectionPool: {tcp: {maxConnections: 300}}, outlierDetection: {consecutive5xxErrors: 9}}`)}},
 	{name: "RuleOfTheRoot", documents: []string{meshRoutes}, calling: ruled("name: $NS, namespace: istio-system", "host: reviews.$NS.svc.cluster.local, trafficPolicy: {connectionPool: {tcp: {maxConnections: 300}}}")},
-	{name: "SeveralRules", moved: true, documents: []string{
+	{name: "SeveralRules", moved: true, strict: "portLevelSettings with loadBalancer", documents: []string{
 		ruled("name: one", "host: reviews, trafficPolicy: {loadBalancer: {simple: RANDOM}}"),
 		ruled("name: two", "host: reviews.$NS.svc.cluster.local, subsets: [{name: stable, labels: {version: v1}, trafficPolicy: {portLevelSettings: [{port: {number: 9080}, loadBalancer: {simple: ROUND_ROBIN}}]}}]"),
 		ruled("name: three", "host: reviews, subsets: [{name: old, labels: {version: v1}}]"),
@@ -66,7 +66,7 @@ spec:
 		ruled("name: selected", "host: reviews, workloadSelector: {matchLabels: {app: client}}, trafficPolicy: {connectionPool: {tcp: {maxConnections: 300}}}"),
 		ruled("name: others", "host: reviews, trafficPolicy: {connectionPool: {tcp: {maxConnections: 400}}}"),
 	}},
-	{name: "PortLevelRule", documents: []string{meshRoutes, ruled("name: ports", "host: reviews, trafficPolicy: {portLevelSettings: [{port: {number: 9080}, loadBalancer: {simple: LEAST_REQUEST}, connectionPool: {http: {http2MaxRequests: 500}}}]}")}},
+	{name: "PortLevelRule", strict: "portLevelSettings with loadBalancer", documents: []string{meshRoutes, ruled("name: ports", "host: reviews, trafficPolicy: {portLevelSettings: [{port: {number: 9080}, loadBalancer: {simple: LEAST_REQUEST}, connectionPool: {http: {http2MaxRequests: 500}}}]}")}},
 	{name: "ConsistentHash", sticky: true, documents: []string{meshRoutes, ruled("name: sticky", "host: reviews, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: user-agent}}}")}},
 	{name: "Distributed", strict: "distribute", documents: []string{meshRoutes, ruled("name: local", `host: reviews, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 5}, loadBalancer: {localityLbSetting: {enabled: true, distribute: [{from: "*", to: {"*": 100}}]}}}`)}},
 	{name: "MutualTLS", mutual: true, gateway: true, documents: []string{gateway, frontRoutes, meshRoutes, ruled("name: tls", "host: reviews, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}")}},

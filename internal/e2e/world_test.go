@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 		if t.Failed() {
 			t.Logf("the controller's last words about namespace %s:\n%s", w.namespace, controllerLog(w.namespace))
 		}
-		if err := cluster.Delete(context.WithoutCancel(w.ctx), namespace); err != nil {
+		if err := cluster.Delete(context.WithoutCancel(w.ctx), namespace); client.IgnoreNotFound(err) != nil {
 			t.Errorf("deleting namespace %s: %v", w.namespace, err)
 		}
 	})

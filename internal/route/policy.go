@@ -83,15 +83,26 @@ func strictWhy(v release.Versions, sites []site, meanings []meaning) string {
 			continue
 		}
 		if why := noFailover(s.policy(), nil); why != "" {
-			return ruleName(s.users[0]) + " sets " + why
+			return merged(s.users) + " sets " + why
 		}
 		for _, m := range meanings {
 			if why := noFailover(s.policy(), m.policies[i]); why != "" {
-				return ruleName(s.users[0]) + " sets " + why
+				return merged(s.users) + " sets " + why
 			}
 		}
 	}
 	return ""
+}
+
+// merged names rules that istiod merges into one: which of them says
+// something is not known of the merged one.
+func merged(rules []*unstructured.Unstructured) string {
+	out := ruleName(rules[0])
+	for _, more := range rules[1:] {
+		namespace, name := metadata(more)
+		out += ", merged with " + namespace + "/" + name + ","
+	}
+	return out
 }
 
 // noFailover names the field of the user's policy that our failover cannot stand
