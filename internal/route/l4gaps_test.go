@@ -163,6 +163,9 @@ func TestFillTakesTheGaps(t *testing.T) {
 				{destination: {host: db.shop.svc.cluster.local, subset: grayscale-original}, weight: 9000},
 				{destination: {host: db.shop.svc.cluster.local, subset: grayscale-version}, weight: 1000}]`))
 			equal(t, "the spec", &unstructured.Unstructured{Object: spec(vs)}, want)
+			if got := FilledBy(vs); !reflect.DeepEqual(got, c.gaps) {
+				t.Errorf("it reads back %+v", got)
+			}
 			if read := Read(vs); len(read) != 1 || read[0].Weight != split.Weight || read[0].Max != split.Weight {
 				t.Errorf("it reads %+v, want weight %s", read, split.Weight)
 			}
@@ -174,5 +177,18 @@ func TestFillTakesTheGaps(t *testing.T) {
 				t.Errorf("with ours there the gaps are %+v", gaps)
 			}
 		})
+	}
+}
+
+func TestGapsOfBoth(t *testing.T) {
+	one := Gaps{HTTP: []int64{8081}, TCP: []int64{9000}}
+	for _, c := range []struct{ with, want Gaps }{
+		{Gaps{}, one},
+		{Gaps{HTTP: []int64{8080, 8081}}, Gaps{HTTP: []int64{8080, 8081}, TCP: []int64{9000}}},
+		{Gaps{Host: true, TCP: []int64{9001}}, Gaps{Host: true, TCP: []int64{9000, 9001}}},
+	} {
+		if got := one.Or(c.with); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("with %+v: %+v, want %+v", c.with, got, c.want)
+		}
 	}
 }
