@@ -89,7 +89,7 @@ func everything(fatalf func(string, ...any), vs *unstructured.Unstructured) {
 	mirroring := fuzzed
 	mirroring.Weight, mirroring.Mirror = 0, 5000
 	found := Recover(vs)
-	for _, splits := range [][]Split{{fuzzed}, {mirroring}, found} {
+	for i, splits := range [][]Split{{fuzzed}, {mirroring}, found} {
 		applied, err := Apply(vs, splits)
 		if err != nil {
 			continue
@@ -101,8 +101,8 @@ func everything(fatalf func(string, ...any), vs *unstructured.Unstructured) {
 		if err != nil || !reflect.DeepEqual(again.Object, applied.Object) {
 			fatalf("Apply twice: %v, %v, want %v", err, again, applied.Object)
 		}
-		if !notable(vs) {
-			continue
+		if half := i == 2; half || !notable(vs) {
+			continue // what somebody has edited need not hold a whole policy
 		}
 		recovered, err := Apply(applied, Recover(applied))
 		if err != nil || !reflect.DeepEqual(recovered.Object, applied.Object) {
@@ -123,9 +123,9 @@ func everything(fatalf func(string, ...any), vs *unstructured.Unstructured) {
 	Concerns(vs)
 	Delegates(vs)
 	SubsetsOf(vs, reviews)
-	L4Faults(vs, reviews)
+	_ = L4Faults(vs, reviews)
 	Retarget(vs, reviews, map[string]string{"v1": "v2"})
-	Rules(RulesInput{Service: reviews, VirtualServices: []*unstructured.Unstructured{vs}, Rules: []*unstructured.Unstructured{vs}, Mirror: true})
+	_, _ = Rules(RulesInput{Service: reviews, VirtualServices: []*unstructured.Unstructured{vs}, Rules: []*unstructured.Unstructured{vs}, Mirror: true})
 	if !reflect.DeepEqual(before.Object, vs.Object) {
 		fatalf("the input was changed: %v", vs.Object)
 	}
