@@ -79,6 +79,7 @@ func (w watcher) virtualService(ctx context.Context, o client.Object) []reconcil
 			services = append(services, more...)
 		}
 	}
+	services = append(services, w.neighbours(ctx, vs)...)
 	out := w.named(ctx, vs, w.heldOf(ctx, services, wildcard))
 	for _, live := range route.Read(vs) {
 		out = add(out, live.Service)
@@ -87,6 +88,23 @@ func (w watcher) virtualService(ctx context.Context, o client.Object) []reconcil
 		out = add(out, service)
 	}
 	return out
+}
+
+// neighbours gives the Services that VirtualServices of the same host at a gateway
+// name: the gateway puts their routes together.
+func (w watcher) neighbours(ctx context.Context, vs *unstructured.Unstructured) (services []types.NamespacedName) {
+	for _, at := range route.GatewayHosts(vs) {
+		var beside unstructured.UnstructuredList
+		beside.SetGroupVersionKind(snapshot.VirtualServices.GroupVersion().WithKind(snapshot.VirtualServices.Kind + "List"))
+		if w.reader.List(ctx, &beside, client.MatchingFields{snapshot.Index: snapshot.AtHost + at}, client.UnsafeDisableDeepCopy) != nil {
+			continue // the next pass reads them anyway
+		}
+		for n := range beside.Items {
+			more, _ := route.Concerns(&beside.Items[n])
+			services = append(services, more...)
+		}
+	}
+	return services
 }
 
 // destinationRule: every Service that it matches and a release holds.

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -49,7 +51,7 @@ func proceed(s Snapshot, claim *release.Status, now time.Time) Plan {
 	if d.Ends {
 		v.disown(&p)
 	}
-	d = v.fight(&p, d)
+	d = v.possible(&p, d)
 	p.Status = v.status(d, &p)
 	switch {
 	case len(p.Changes) > 0:
@@ -64,14 +66,17 @@ func proceed(s Snapshot, claim *release.Status, now time.Time) Plan {
 	return p
 }
 
-// fight leaves out what somebody else keeps undoing. Then what was decided is not
-// done, and neither phase nor steps go on.
-func (v view) fight(p *Plan, d release.Decision) release.Decision {
+// possible leaves out what somebody else keeps undoing, and what his objects have
+// the name of. Then what was decided is not done, and neither phase nor steps go
+// on.
+func (v view) possible(p *Plan, d release.Decision) release.Decision {
 	asked := len(p.Changes)
-	if p.Fought = v.slower(p, v.now); len(p.Changes) == asked {
+	v.spareNames(p)
+	p.Fought = v.slower(p, v.now)
+	if len(p.Changes) == asked {
 		return d
 	}
-	return release.Decision{Phase: v.claim.Phase, Reason: d.Reason, Message: p.Fought}
+	return release.Decision{Phase: v.claim.Phase, Reason: d.Reason, Message: cmp.Or(p.Fought, strings.Join(p.Refused, "; "))}
 }
 
 // carryOut turns one thing to do into the changes that it still needs.

@@ -62,7 +62,19 @@ func references(vs *unstructured.Unstructured, v view) bool {
 
 // at gives a VirtualService with this release at that share, and every other
 // release in it as it stands there.
+//
+// Rules that would take the requests of another VirtualService are left out: a
+// doubtful request belongs to the original.
 func (v view) at(r routing, share intent.Share) (*unstructured.Unstructured, error) {
+	after, err := v.with(r, share)
+	if err != nil || len(share.Match) == 0 || len(route.CrowdFaults(after, v.VirtualServices)) == 0 {
+		return after, err
+	}
+	share.Match = nil
+	return v.with(r, share)
+}
+
+func (v view) with(r routing, share intent.Share) (*unstructured.Unstructured, error) {
 	split := v.split(share, v.subsets(r.vs))
 	if r.own {
 		made, err := route.Own(split)
@@ -192,6 +204,16 @@ func (v view) routesAt(p *Plan, share intent.Share, keep bool) {
 		if err != nil {
 			p.Refused = append(p.Refused, err.Error())
 			continue
+		}
+		if wait := v.unready(v.newSubsets(after)); wait > 0 && !keep {
+			// What is asked needs a subset that is too young; what it takes from the
+			// grayscale version does not wait for that.
+			p.hold(wait)
+			here = share.Meet(r.live.Share())
+			if after, err = v.at(r, here); err != nil {
+				p.Refused = append(p.Refused, err.Error())
+				continue
+			}
 		}
 		v.write(p, r.vs, after, "routes "+describe(here)+" to the grayscale version")
 	}

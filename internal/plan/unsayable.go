@@ -32,6 +32,7 @@ func Unsayable(s Snapshot, i intent.Intent, subsets route.Subsets) (faults inten
 		for _, root := range s.VirtualServices {
 			faults = append(faults, route.DelegateFaults(root, after)...)
 		}
+		faults = append(faults, route.CrowdFaults(after, s.VirtualServices)...)
 	}
 	return faults
 }
@@ -43,4 +44,26 @@ func Intended(s Snapshot, spec release.Spec) route.Subsets {
 		VirtualServices: s.VirtualServices, RootNamespace: s.Settings.RootNamespace, Mirror: spec.Intent.Mirror > 0,
 	})
 	return result.Subsets
+}
+
+// neighbours says why a rule that is asked for has no effect in some
+// VirtualService: by another one's routes, which may have come mid-way.
+func (v view) neighbours() (faults []string) {
+	if len(v.share.Match) == 0 {
+		return nil
+	}
+	for _, r := range v.routes {
+		after, err := v.with(r, v.share)
+		if err != nil || r.own {
+			continue
+		}
+		found := route.CrowdFaults(after, v.VirtualServices)
+		for _, root := range v.VirtualServices {
+			found = append(found, route.DelegateFaults(root, after)...)
+		}
+		for _, f := range found {
+			faults = append(faults, f.Error())
+		}
+	}
+	return faults
 }

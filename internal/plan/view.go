@@ -48,6 +48,7 @@ func look(s Snapshot, claim *release.Status, now time.Time) view {
 		}
 	}
 	v.routes = v.routings()
+	v.faults = append(v.faults, v.neighbours()...)
 	v.observation = v.observe(asked)
 	return v
 }
@@ -136,6 +137,7 @@ func (s Snapshot) services() []release.Service {
 func (v *view) observe(asked release.Asked) release.Observation {
 	set := v.Settings
 	asked.Managed, asked.Source = v.managers()
+	asked.Unrouted = v.unrouted()
 	return release.Observation{
 		Now: v.now, Status: v.claim, Asked: asked, Routes: v.seen(), Rules: len(v.ourRules()) > 0, Strict: v.rules.StrictWhy,
 		Clone: v.theCloneSide(), Origin: v.theOriginalSide(),

@@ -16,7 +16,8 @@ import (
 
 // Index is the name of the field index on VirtualServices and DestinationRules:
 // the Services that each concerns, as "namespace/name"; Wildcard; Namesake; and,
-// for a root, the VirtualServices that it delegates to, as "to namespace/name".
+// for a root, the VirtualServices that it delegates to, as "to namespace/name", and
+// where it stands at gateways, as "at namespace/gateway host".
 const Index = "grayscale.services"
 
 const (
@@ -24,6 +25,9 @@ const (
 	Wildcard = "*"
 	// Namesake stands in it for somebody else's object that has a name like ours.
 	Namesake = "namesake"
+
+	// AtHost begins the values that say where a VirtualService stands at gateways.
+	AtHost = "at "
 
 	delegateTo = "to "
 )
@@ -38,6 +42,9 @@ func VirtualServiceIndex(o client.Object) []string {
 	out := keys(route.Concerns(vs))
 	for _, to := range route.Delegates(vs) {
 		out = append(out, delegateTo+to.String())
+	}
+	for _, at := range route.GatewayHosts(vs) {
+		out = append(out, AtHost+at)
 	}
 	return append(out, namesake(vs)...)
 }
@@ -87,7 +94,32 @@ func (src Source) virtualServices(ctx context.Context, key types.NamespacedName)
 		services, wildcard := route.Concerns(vs)
 		return !slices.Contains(services, key) && !(wildcard && route.Stands(vs, key).Wildcard != "")
 	})
-	return src.withRoots(ctx, concerned)
+	concerned, err = src.withRoots(ctx, concerned)
+	if err != nil {
+		return nil, err
+	}
+	return src.withNeighbours(ctx, concerned)
+}
+
+// withNeighbours adds those that share a host at a gateway with what is found: a
+// gateway puts their routes together.
+func (src Source) withNeighbours(ctx context.Context, found []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	var places, values []string
+	for _, vs := range found {
+		for _, at := range route.GatewayHosts(vs) {
+			places, values = append(places, at), append(values, AtHost+at)
+		}
+	}
+	if len(places) == 0 {
+		return found, nil
+	}
+	neighbours, err := src.indexed(ctx, VirtualServices, values...)
+	for _, vs := range neighbours {
+		if slices.ContainsFunc(route.GatewayHosts(vs), func(at string) bool { return slices.Contains(places, at) }) {
+			found = append(found, vs)
+		}
+	}
+	return distinct(found), err
 }
 
 // withRoots adds the roots of delegates: what a root says decides over the
