@@ -127,9 +127,10 @@ func (v view) forget(p *Plan) {
 	if v.original == nil || v.original.GetUID() != v.claim.Original.UID {
 		return
 	}
-	for _, u := range append([]*unstructured.Unstructured{v.original}, v.ReplicaSets...) {
-		// Where release alone was removed, the rest would be the next one's.
-		if task, asked := u.GetAnnotations()[intent.KeyRelease]; (task == v.claim.Task || !asked) && !same(u, Forgotten(u)) {
+	for n, u := range append([]*unstructured.Unstructured{v.original}, v.ReplicaSets...) {
+		// Where release alone was removed, the rest would be the next one's. In a
+		// ReplicaSet it starts nothing, and would be copied there again.
+		if task, asked := u.GetAnnotations()[intent.KeyRelease]; (task == v.claim.Task || !asked && n == 0) && !same(u, Forgotten(u)) {
 			p.Changes = append(p.Changes, Change{Action: Forget, Before: u, Object: Forgotten(u), Why: "takes the intent away that has been carried out"})
 		}
 	}

@@ -31,6 +31,20 @@ var meddlings = []meddling{
 	{name: "the clone scaled to 0", do: func(c *cluster) { c.scale("shop/reviews-v2", 0) }},
 	{name: "the clone's pods fail", do: func(c *cluster) { c.sicken("v2", true) }, then: func(c *cluster) { c.sicken("v2", false) }},
 	{name: "the original's pods fail", do: func(c *cluster) { c.sicken("v1", true) }, then: func(c *cluster) { c.sicken("v1", false) }},
+	{name: "the original rolled out", do: func(c *cluster) {
+		excused(c)
+		rolls("reviews-v1", "a limit", withLimit)(c)
+	}},
+	{name: "the original rolled out, and its pods crash", do: func(c *cluster) {
+		excused(c)
+		rolls("reviews-v1", "a bad image", withImage("shop/reviews:1.1-crash"))(c)
+	}, then: rolls("reviews-v1", "undo", withImage("shop/reviews:1.0"))},
+	{name: "the original scaled by an autoscaler", do: hpa("reviews-v1", 6), then: hpa("reviews-v1", 2)},
+	{name: "a third version appears", do: applies(another("v9"))},
+	{name: "the Service restored", do: madeAnew},
+	{name: "other rules asked", do: annotate(beta, "end-", "traffic-")},
+	{name: "a mirror asked", do: annotate("mirror=50", "weight=0", "end-", "traffic-")},
+	{name: "another way to the pods", do: ways(ingress), then: ways()},
 	{name: "the original scaled up", do: func(c *cluster) { c.scale("shop/reviews-v1", 6) }},
 	{name: "the original deleted", do: func(c *cluster) { c.userDeletes("Deployment shop/reviews-v1") }, then: func(c *cluster) {
 		if c.phase() != "" && c.get("Deployment shop/reviews-v1") == nil {
@@ -55,28 +69,55 @@ var meddlings = []meddling{
 // between two writes of one pass too. Whatever comes of it, nothing happens on
 // the way that may not, and the release can be ended cleanly.
 func TestMeddling(t *testing.T) {
-	worlds := map[string][]string{
-		"a route without a subset": {reviews, plainRoute},
-		"a route to subset v1":     {reviews, subsetRoute, subsetRule},
-		"no VirtualService":        {reviews},
-		"a strict subset":          {reviews, plainRoute, strictRule},
-	}
-	for where, world := range worlds {
+	for _, j := range journeys {
 		for which, m := range meddlings {
-			t.Run(where+"/"+m.name, func(t *testing.T) {
+			t.Run(j.name+"/"+m.name, func(t *testing.T) {
 				t.Parallel()
-				writes := scenario{world: world, steps: shortWay}.run(t, nil).writes
-				for n := 1 + which%every; n < writes; n += every {
-					meddleAt(t, world, m, n)
+				writes := j.run(t, nil).writes
+				for n := 1 + which%(every*j.thin); n < writes; n += every * j.thin {
+					meddleAt(t, j.scenario, m, n)
 				}
 			})
 		}
 	}
 }
 
-func meddleAt(t *testing.T, world []string, m meddling, n int) {
+// journey is a whole release that is meddled with after every write, or after
+// every so many.
+type journey struct {
+	scenario
+	thin int
+}
+
+var journeys = []journey{
+	{scenario{"a route without a subset", plain, shortWay, ""}, 2},
+	{scenario{"a route to subset v1", subset, shortWay, ""}, 2},
+	{scenario{"no VirtualService", none, shortWay, ""}, 2},
+	{scenario{"a strict subset", strict, shortWay, ""}, 2},
+	{scenario{"content rules", plain, contentWay, ""}, 11},
+	{scenario{"content rules to subset v1", subset, contentWay, ""}, 11},
+	{scenario{"content rules on a strict subset", strict, contentWay, ""}, 11},
+	{scenario{"a mirror", plain, mirrorWay, ""}, 11},
+	{scenario{"a mirror without a VirtualService", none, mirrorWay, ""}, 11},
+	{scenario{"blue-green", plain, greenWay, ""}, 11},
+	{scenario{"a patch", plain, patchWay, ""}, 13},
+	{scenario{"in place", []string{renewable, plainRoute}, inPlace, ""}, 5},
+	{scenario{"in place to subset v1", []string{renewable, subsetRoute, subsetRule}, inPlace, ""}, 5},
+	{scenario{"in place on a strict subset", hereStrict, inPlace, ""}, 5},
+	{scenario{"in place by Helm", []string{helms, plainRoute}, append(inPlace[:3:3], rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0"))), ""}, 11},
+}
+
+// The ways of other policies, each to its end.
+var (
+	contentWay = []step{asks(jason), annotate(jasonOr, "weight=10"), annotate("traffic=grayscale"), annotate("end=finish")}
+	mirrorWay  = []step{asks("mirror=10"), annotate("mirror=100", jason), annotate("mirror-", "traffic=grayscale"), annotate("end=finish")}
+	greenWay   = []step{asks("form=blue-green"), annotate("traffic=grayscale"), annotate("traffic=original"), annotate("traffic=grayscale", "end=finish")}
+	patchWay   = []step{patches("weight=10"), annotate("traffic=grayscale", "end=finish")}
+)
+
+func meddleAt(t *testing.T, s scenario, m meddling, n int) {
 	t.Helper()
-	c := scenario{world: world, steps: shortWay}.run(t, func(c *cluster) {
+	c := s.run(t, func(c *cluster) {
 		c.afterWrite = func() {
 			if c.writes == n {
 				before := c.version

@@ -21,6 +21,29 @@ var acts = map[string]func(*rapid.T, *cluster){
 	"traffic": func(t *rapid.T, c *cluster) {
 		c.annotate("shop/reviews-v1", "traffic="+rapid.SampledFrom([]string{"policy", "grayscale", "original"}).Draw(t, "traffic"))
 	},
+	"match": func(t *rapid.T, c *cluster) {
+		c.annotate("shop/reviews-v1", rapid.SampledFrom([]string{jason, jasonOr, beta, internal, "match-"}).Draw(t, "match"))
+	},
+	"mirror": func(t *rapid.T, c *cluster) {
+		c.annotate("shop/reviews-v1", rapid.SampledFrom([]string{"mirror=5", "mirror=100", "mirror-"}).Draw(t, "mirror"), "weight=0")
+	},
+	"accept": func(t *rapid.T, c *cluster) {
+		c.annotate("shop/reviews-v1", rapid.SampledFrom([]string{"accept=undersized", "accept=managed, undersized", "accept-"}).Draw(t, "accept"))
+	},
+	"roll out": func(t *rapid.T, c *cluster) {
+		c.changeTemplate("shop/reviews-v1", "settings", rapid.SampledFrom([]func(map[string]any){withLimit, withImage("shop/reviews:1.1"), withImage("shop/reviews:1.0")}).Draw(t, "how"))
+	},
+	"jam":   func(_ *rapid.T, c *cluster) { jammed(c, true) },
+	"unjam": func(_ *rapid.T, c *cluster) { jammed(c, false) },
+	"autoscale": func(t *rapid.T, c *cluster) {
+		c.autoscales("shop/reviews-v1", rapid.Int64Range(1, 6).Draw(t, "replicas"))
+	},
+	"autoscale clone": func(t *rapid.T, c *cluster) {
+		c.userApplies(cloneScaler)
+		c.autoscales("shop/reviews-v2", rapid.Int64Range(1, 6).Draw(t, "replicas"))
+	},
+	"third version": func(_ *rapid.T, c *cluster) { c.userApplies(another("v9")) },
+	"restore":       func(_ *rapid.T, c *cluster) { madeAnew(c) },
 	"replicas": func(t *rapid.T, c *cluster) {
 		c.annotate("shop/reviews-v1", "replicas="+rapid.SampledFrom([]string{"auto", "1", "3", "6"}).Draw(t, "replicas"))
 	},
@@ -48,14 +71,28 @@ var acts = map[string]func(*rapid.T, *cluster){
 	"die":             func(t *rapid.T, c *cluster) { c.crashAt = c.writes + rapid.IntRange(1, 3).Draw(t, "writes") },
 }
 
+// jammed keeps new pods of the original from starting, or lets them.
+func jammed(c *cluster, stuck bool) {
+	switch {
+	case !stuck:
+		unjam("reviews-v1")(c)
+	case c.get("Deployment shop/reviews-v1") != nil:
+		jam("reviews-v1")(c)
+	}
+}
+
 // TestAnything does anything in any order, and waits any time between: nothing
 // happens on the way that may not, and in the end a cancel leaves nothing behind.
 func TestAnything(t *testing.T) {
-	worlds := [][]string{plain, subset, none, strict, {reviews, gatewayRoute, plainRoute}}
+	worlds := [][]string{
+		plain, subset, none, strict, {reviews, gatewayRoute, plainRoute}, {reviews, ratings, mirrorRoute},
+		{renewable, plainRoute}, {renewable, subsetRoute, subsetRule}, hereStrict, {helms, plainRoute}, {renewable},
+	}
+	starts := [][]string{{}, {jason}, {jasonOr, "weight=20"}, {"mirror=40"}, {settings}, {"form=blue-green"}}
 	rapid.Check(t, func(t *rapid.T) {
 		c := newCluster(t, rapid.SampledFrom(worlds).Draw(t, "world")...)
 		c.webhook = rapid.Bool().Draw(t, "webhook")
-		asks(fmt.Sprintf("weight=%d", rapid.IntRange(0, 100).Draw(t, "weight")))(c)
+		asks(append([]string{"finish-", fmt.Sprintf("weight=%d", rapid.IntRange(0, 100).Draw(t, "weight"))}, rapid.SampledFrom(starts).Draw(t, "start")...)...)(c)
 		for range rapid.IntRange(1, 12).Draw(t, "acts") {
 			c.goOn(time.Duration(rapid.IntRange(0, 60).Draw(t, "seconds")) * time.Second)
 			if rapid.Bool().Draw(t, "in the midst") {
@@ -64,6 +101,7 @@ func TestAnything(t *testing.T) {
 			acts[rapid.SampledFrom(sorted(acts)).Draw(t, "act")](t, c)
 		}
 		c.sicken("v2", false)
+		jammed(c, false)
 		c.settle()
 		if c.get("Deployment shop/reviews-v1") == nil && c.phase() != "" {
 			original(c) // without its intent, which cancels

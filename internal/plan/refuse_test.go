@@ -69,6 +69,8 @@ func TestPortsNoRouteSplits(t *testing.T) {
 		{map[string]any{"name": "http", "protocol": "TCP"}, ""},
 		{map[string]any{"name": "db", "appProtocol": "http"}, ""},
 		{map[string]any{}, ""},
+		{map[string]any{"name": "tcp-db"}, ""},
+		{map[string]any{"name": "https"}, "carries TLS that no TLS route leads"},
 		{map[string]any{"name": "dns", "protocol": "UDP"}, "is UDP"},
 		{map[string]any{"protocol": "SCTP"}, "is SCTP"},
 		{map[string]any{"name": "http-quic", "protocol": "UDP"}, "is UDP"},

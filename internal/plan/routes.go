@@ -41,7 +41,7 @@ func (v view) routings() []routing {
 			}
 		}
 		want, err := v.at(r, r.live.Share())
-		r.unpinned = err == nil && !own && !same(want, vs)
+		r.unpinned = err == nil && !own && !same(want, vs) || own && v.leaks(vs)
 		full, err := v.at(r, v.share)
 		less, other := v.at(r, v.share.Meet(r.live.Share()))
 		r.within = err == nil && other == nil && same(full, less)
@@ -77,7 +77,7 @@ func (v view) at(r routing, share intent.Share) (*unstructured.Unstructured, err
 func (v view) with(r routing, share intent.Share) (*unstructured.Unstructured, error) {
 	split := v.split(share, v.subsets(r.vs))
 	if r.own {
-		made, err := route.Own(split)
+		made, err := route.Fill(split, v.fill(r.vs))
 		if err != nil {
 			return nil, err
 		}
@@ -127,29 +127,6 @@ func peers(vs *unstructured.Unstructured, mine types.NamespacedName) []route.Spl
 		}
 	}
 	return out
-}
-
-// needOwn says whether the host has no VirtualService that all callers in the
-// mesh go by, so that one of ours must stand.
-func (v view) needOwn() bool {
-	for _, vs := range v.VirtualServices {
-		if route.Ours(vs) {
-			continue
-		}
-		if stand := route.Stands(vs, v.Key); stand.InMesh() {
-			return false
-		}
-	}
-	return true
-}
-
-func (v view) own() *unstructured.Unstructured {
-	for _, r := range v.routes {
-		if r.own {
-			return r.vs
-		}
-	}
-	return nil
 }
 
 // seen adds the VirtualServices up.
@@ -217,32 +194,22 @@ func (v view) routesAt(p *Plan, share intent.Share, keep bool) {
 		}
 		v.write(p, r.vs, after, "routes "+describe(here)+" to the grayscale version")
 	}
-	switch own := v.own(); {
-	case own == nil && v.needOwn():
-		if keep {
-			share = intent.Share{}
-		}
-		v.addOwn(p, share)
-	case own != nil && !v.needOwn() && len(p.Changes) == 0 && p.After == 0:
-		v.remove(p, own, "gives the host up to the user's own VirtualService")
+	if own := v.own(); own != nil {
+		share = live(v.routes, own)
+	} else if keep {
+		share = intent.Share{}
 	}
+	v.routeOwn(p, share)
 }
 
-func (v view) addOwn(p *Plan, share intent.Share) {
-	made, err := route.Own(v.split(share, v.rules.Subsets))
-	if err != nil {
-		p.Refused = append(p.Refused, err.Error())
-		return
+// live is what ours gives the grayscale version now.
+func live(routes []routing, own *unstructured.Unstructured) intent.Share {
+	for _, r := range routes {
+		if r.vs == own {
+			return r.live.Share()
+		}
 	}
-	if wait := v.unready(route.SubsetsOf(made, v.Key)); wait > 0 {
-		p.hold(wait)
-		return
-	}
-	if v.cutsOff() {
-		p.Holds = v.strays()
-		return
-	}
-	p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "routes the host, which has no VirtualService"})
+	return intent.Share{}
 }
 
 // describe says a share in a few words.

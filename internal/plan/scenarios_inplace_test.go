@@ -55,6 +55,7 @@ func renewing(c *cluster) bool {
 func jam(name string) step {
 	return func(c *cluster) {
 		c.say("world   new pods of %s crash", name)
+		c.judge.meddle()
 		c.stuck[name] = release.WorkloadOf(c.get("Deployment shop/" + name)).TemplateHash
 		for _, p := range c.pods {
 			if p.of == name && p.labels[templateHash] == c.stuck[name] && !p.ready(c.now) {

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
@@ -61,6 +62,11 @@ var midways = []scenario{
 	{"name: taken while the pins propagate", plain, []step{starting(applies(takesName)), deletes("Deployment shop/reviews-v2"), annotate("end=cancel")}, release.Cancelled},
 	{"name: taken before", []string{reviews, plainRoute, takesName}, []step{asks(), annotate("name=books"), annotate("end=cancel")}, release.Cancelled},
 	{"name: of a version that is no DNS label", plain, []step{asks("version=2.0_RC", "weight=10"), annotate("end=cancel")}, release.Cancelled},
+	{"unrouted: a way comes up while the clone runs", plain, []step{asks("weight=10"), ways(ingress), annotate("weight=20"), annotate("accept=unrouted"), annotate("end=cancel")}, release.Cancelled},
+	{"unrouted: a way comes up before the clone is made", plain, []step{starting(ways(ingress)), ways(), annotate("end=cancel")}, release.Cancelled},
+	{"unrouted: refused at the start, and accepted", plain, []step{ways(ingress), asks("weight=10"), annotate("accept=unrouted"), annotate("end=cancel")}, release.Cancelled},
+	{"undersized: comes up when the original is scaled", plain, []step{asks("replicas=4", "weight=50"), hpa("reviews-v1", 6), annotate("traffic=grayscale", "end=finish"), annotate("replicas=6")}, release.Finished},
+	{"managed: comes up while it finishes", subset, []step{asks("traffic=grayscale"), finishAt(finishing, applies(autoscaler), settles), deletes("HorizontalPodAutoscaler shop/reviews")}, release.Finished},
 	{"managed: accepted", []string{reviews, subsetRoute, subsetRule, autoscaler}, []step{asks("traffic=grayscale"), annotate("end=finish"), annotate("accept=managed")}, release.Finished},
 }
 
@@ -83,6 +89,18 @@ spec:
     spec:
       containers: [{name: other, image: "shop/other:1"}]
 `
+
+var ingress = plan.Way{What: "Ingress shop/front", Why: "leads to Service shop/reviews past every VirtualService", Right: "remove it"}
+
+func finishing(c *cluster) bool { return c.phase() == release.Finishing }
+
+// ways lets there be these other ways to the pods.
+func ways(ways ...plan.Way) step {
+	return func(c *cluster) {
+		c.say("world   other ways to the pods: %d", len(ways))
+		c.ways = ways
+	}
+}
 
 // cancellingThen does something once a cancel drains.
 func cancellingThen(do step) step {

@@ -169,7 +169,7 @@ func (c *cluster) theEnd(phase release.Phase) {
 		if route.HasOurs(u) || route.Ours(u) {
 			c.fail("%s is, or holds something of, ours", key)
 		}
-		if _, ok := u.GetAnnotations()[intent.AnnotationStatus]; ok {
+		if claim, err := release.Claim(u.GetAnnotations(), u.GetUID()); claim != nil || err != nil { // a restored copy counts as none
 			c.fail("%s still has a status", key)
 		}
 		if user := c.judge.users[key]; user != nil && u.GetKind() != "Deployment" && u.GetKind() != "Service" && !asWritten(u, user) {

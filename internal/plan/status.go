@@ -166,6 +166,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return true, release.ReasonPodLabels, v.strays()
 	case v.holdingFor() > 0:
 		return true, release.ReasonNoEndpoints, "the grayscale version is back, and gets traffic again once it has stayed ready"
+	case o.Asked.Unrouted != "":
+		return true, release.ReasonUnrouted, "there is another way to the pods than the routes: " + o.Asked.Unrouted
 	case d.Reason == release.ReasonUndersized || d.Reason == release.ReasonManaged:
 		return true, d.Reason, d.Message // a verb is held back
 	default:

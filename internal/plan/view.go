@@ -38,7 +38,7 @@ func look(s Snapshot, claim *release.Status, now time.Time) view {
 	v.share = asked.Policy.Asked(claim.Form)
 	result, faults := route.Rules(route.RulesInput{
 		Service: s.Key, Versions: v.versions, Rules: s.DestinationRules,
-		VirtualServices: s.VirtualServices, RootNamespace: s.Settings.RootNamespace,
+		VirtualServices: s.VirtualServices, Ports: s.ports(), RootNamespace: s.Settings.RootNamespace,
 		Mirror: v.share.Mirror > 0, Prefer: v.preferred(),
 	})
 	v.rules = result

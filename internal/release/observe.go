@@ -28,6 +28,9 @@ type Asked struct {
 	// Managed is who would bring the original back if it were deleted, or undo
 	// a route that is moved at the end; empty when nobody would.
 	Managed string
+	// Unrouted names the ways to the pods that no route pins, and that the user
+	// does not accept; empty when there is none.
+	Unrouted string
 	// Source is who manages the original, where the release finishes in place: it
 	// is not written, and the new template has to come from there.
 	Source string

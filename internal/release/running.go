@@ -140,6 +140,10 @@ func (o Observation) clone(d *Decision) {
 	if !o.Origin.Exists && !o.Clone.Exists {
 		return // nothing to clone
 	}
+	if !o.Clone.Exists && o.Asked.Unrouted != "" {
+		d.Reason, d.Message = ReasonUnrouted, "the clone is not made, for requests would reach it past the policy: "+o.Asked.Unrouted
+		return
+	}
 	d.Do = append(d.Do, KeepClone)
 	d.Replicas = o.replicas()
 	if d.Message == "" && o.Clone.Ready < d.Replicas && !o.Status.Steps.Done(Step(Ready)) {

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/yaml"
@@ -47,6 +48,9 @@ func Patched(template map[string]any, patch string) (map[string]any, error) {
 	out, err := normal(patched)
 	if err != nil {
 		return nil, fmt.Errorf("the patched pod template can't be read: %w", err)
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(out, &corev1.PodTemplateSpec{}); err != nil {
+		return nil, fmt.Errorf("the patch does not fit the pod template: %w", err)
 	}
 	was, _, _ := unstructured.NestedMap(template, "metadata", "labels")
 	is, _, _ := unstructured.NestedMap(out, "metadata", "labels")
