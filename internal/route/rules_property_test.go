@@ -21,8 +21,9 @@ func genRulesInput(t *rapid.T) RulesInput {
 			Label: "version", Original: "v1", Grayscale: "v2",
 			OriginalLabels: map[string]string{"app": "reviews", "version": "v1"}, VersionLabels: []string{"version"},
 		},
-		Rules:  genRules(t),
-		Mirror: rapid.Bool().Draw(t, "mirror"),
+		RootNamespace: "istio-system",
+		Rules:         genRules(t),
+		Mirror:        rapid.Bool().Draw(t, "mirror"),
 	}
 	if chance(t, "odd labels", 8) {
 		for _, rule := range in.Rules {
