@@ -41,7 +41,7 @@ func Desired(s Snapshot, now time.Time) ([]*unstructured.Unstructured, []string)
 		out = append(out, after)
 	}
 	if v.needOwn() && v.own() == nil {
-		made, err := route.Own(v.split(asked, v.rules.Subsets))
+		made, err := v.makeOwn(asked)
 		if err != nil {
 			reasons = append(reasons, err.Error())
 		} else {

@@ -17,7 +17,7 @@ import (
 func Refusals(s Snapshot, spec release.Spec) intent.Faults {
 	result, faults := route.Rules(route.RulesInput{
 		Service: s.Key, Versions: spec.Versions, Rules: s.DestinationRules,
-		VirtualServices: s.VirtualServices, RootNamespace: s.Settings.RootNamespace,
+		VirtualServices: s.VirtualServices, Ports: s.ports(), RootNamespace: s.Settings.RootNamespace,
 	})
 	r := refuser{s: s, faults: faults}
 	for _, vs := range s.VirtualServices {
@@ -59,7 +59,7 @@ func (r *refuser) virtualService(vs *unstructured.Unstructured) {
 // rules are the DestinationRules that are wanted.
 func (s Snapshot) taken(rules []*unstructured.Unstructured) (faults intent.Faults) {
 	wanted := rules
-	if (view{Snapshot: s}).needOwn() {
+	if s.needOwn() {
 		own := &unstructured.Unstructured{}
 		own.SetKind("VirtualService")
 		own.SetNamespace(s.Key.Namespace)

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
 
 // Way is another way to the pods than the routes of VirtualServices.
@@ -82,31 +82,8 @@ func (w *ways) ports() {
 			w.add(at, "is "+port.Protocol+", which no VirtualService routes", "remove the port")
 		}
 	}
-	for _, port := range opaquePorts(w.service) {
-		w.add(fmt.Sprintf("Service %s port %d", w.service.Key(), port.Number), "speaks "+protocol(port)+", which no HTTP route splits", "remove the port")
-	}
-}
-
-// opaque are the protocols that no HTTP route splits.
-var opaque = []string{"tcp", "tls", "https", "mongo", "mysql", "redis"}
-
-// opaquePorts are the ports over TCP that speak a protocol which no HTTP route
-// splits.
-func opaquePorts(service release.Service) []release.Port {
-	return slices.DeleteFunc(slices.Clone(service.Ports), func(port release.Port) bool {
-		return port.Protocol != "TCP" || !slices.Contains(opaque, strings.ToLower(protocol(port)))
-	})
-}
-
-// protocol is what Istio takes a port to speak: its appProtocol or the head of
-// its name. A name without a protocol is left to detection.
-// https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
-func protocol(port release.Port) string {
-	if port.AppProtocol != "" {
-		return port.AppProtocol
-	}
-	head, _, _ := strings.Cut(port.Name, "-")
-	return head
+	_, faults := route.FindGaps(w.s.Key, w.service.Ports, w.s.VirtualServices)
+	w.faults = append(w.faults, faults...)
 }
 
 // siblings are other Services for the same pods, headless ones too.

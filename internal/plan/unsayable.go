@@ -41,7 +41,7 @@ func Unsayable(s Snapshot, i intent.Intent, subsets route.Subsets) (faults inten
 func Intended(s Snapshot, spec release.Spec) route.Subsets {
 	result, _ := route.Rules(route.RulesInput{
 		Service: s.Key, Versions: spec.Versions, Rules: s.DestinationRules,
-		VirtualServices: s.VirtualServices, RootNamespace: s.Settings.RootNamespace, Mirror: spec.Intent.Mirror > 0,
+		VirtualServices: s.VirtualServices, Ports: s.ports(), RootNamespace: s.Settings.RootNamespace, Mirror: spec.Intent.Mirror > 0,
 	})
 	return result.Subsets
 }
