@@ -5,7 +5,9 @@ package apply
 import (
 	"context"
 	"encoding/json"
+	stderrors "errors"
 	"fmt"
+	"net/http"
 
 	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -137,4 +139,22 @@ func annotate(ctx context.Context, c client.Client, service *unstructured.Unstru
 // the next pass will do.
 func IsRace(err error) bool {
 	return errors.IsConflict(err) || errors.IsAlreadyExists(err) || errors.IsNotFound(err)
+}
+
+// IsRefused says whether an error is the API server's word that it does not take
+// the write: a right that is missing, a policy, a webhook that refuses or can't be
+// asked. It may take it another time.
+func IsRefused(err error) bool {
+	var status errors.APIStatus
+	if IsRace(err) || !stderrors.As(err, &status) {
+		return false
+	}
+	switch code := status.Status().Code; code {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	case http.StatusInternalServerError: // what a webhook that can't be asked gives
+		return true
+	default:
+		return code >= http.StatusBadRequest && code < http.StatusInternalServerError
+	}
 }

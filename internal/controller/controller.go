@@ -69,7 +69,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			log.FromContext(ctx).Info("somebody wrote first", "error", err.Error())
 			return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 		}
-		return ctrl.Result{}, err
+		return ctrl.Result{}, r.denied(ctx, s, err)
 	}
 	r.writes.note(p, s.Service, r.Now())
 	r.memory.note(req.NamespacedName, p, r.Now())
@@ -81,6 +81,26 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // what comes next needs no event
 	}
 	return ctrl.Result{RequeueAfter: again(p)}, nil
+}
+
+// denied tells by the status what the API server refuses to take, and gives the
+// error back: it is tried again slower and slower.
+func (r *Reconciler) denied(ctx context.Context, s plan.Snapshot, cause error) error {
+	if !apply.IsRefused(cause) {
+		return cause
+	}
+	p := plan.Denied(s, clip(cause.Error()), r.Now())
+	if p.Status == nil {
+		return cause
+	}
+	if err := apply.Plan(ctx, r.Client, p, s.Service); err != nil {
+		return fmt.Errorf("%w; and to tell it: %w", cause, err)
+	}
+	r.writes.note(p, s.Service, r.Now())
+	for _, e := range p.Events {
+		r.emit(s, e)
+	}
+	return cause
 }
 
 // scalerPeriod is how soon it is seen that an autoscaler which holds up a finish

@@ -100,26 +100,32 @@ type pipeline struct {
 func (w *world) pipeline(documents ...string) *pipeline {
 	p := &pipeline{w: w}
 	p.set(documents...)
+	p.stop = every(w, time.Second, p.run)
+	return p
+}
+
+// every does something again and again until it is stopped, or the test ends.
+func every(w *world, period time.Duration, do func()) (stop func()) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	var running sync.WaitGroup
 	running.Go(func() {
-		tick := time.NewTicker(time.Second)
+		tick := time.NewTicker(period)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				p.run()
+				do()
 			case <-ctx.Done():
 				return
 			}
 		}
 	})
-	p.stop = func() {
+	stop = func() {
 		cancel()
 		running.Wait()
 	}
-	w.t.Cleanup(p.stop)
-	return p
+	w.t.Cleanup(stop)
+	return stop
 }
 
 func (p *pipeline) set(documents ...string) {

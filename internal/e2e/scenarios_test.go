@@ -1,27 +1,34 @@
 package e2e
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
-// TestMesh runs the scenarios on one mesh. Those of the first list leave each
-// other alone and run side by side; those of the second concern the controller
+// TestMesh runs the scenarios on one mesh. Those of the first lists leave each
+// other alone and run side by side; those of the last concern the controller
 // itself, and run one by one after them.
 func TestMesh(t *testing.T) {
-	t.Run("SideBySide", func(t *testing.T) {
-		for _, s := range sideBySide {
-			t.Run(s.name, func(t *testing.T) {
-				t.Parallel()
-				s.run(t)
-			})
-		}
-		for _, s := range shapes {
-			t.Run(s.name, func(t *testing.T) {
-				t.Parallel()
-				s.run(t)
-			})
-		}
-	})
+	if *slow {
+		atOnce(t, slowScenarios)
+		return
+	}
+	all := slices.Clone(sideBySide)
+	for _, s := range shapes {
+		all = append(all, scenario{s.name, s.run})
+	}
+	t.Run("SideBySide", func(t *testing.T) { atOnce(t, all) })
 	for _, s := range oneByOne {
 		t.Run(s.name, s.run)
+	}
+}
+
+func atOnce(t *testing.T, scenarios []scenario) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			s.run(t)
+		})
 	}
 }
 
@@ -62,6 +69,8 @@ var sideBySide = []scenario{
 	{"PodsMeddled", podsMeddled},
 	{"Patched", patched},
 	{"ScaledUp", scaledUp},
+	{"Churned", churned},
+	{"RoutesFrozen", routesFrozen},
 	{"Soak", soaked},
 }
 

@@ -11,13 +11,18 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
-// withoutWebhook: where the webhook that puts our routes back is not asked, a
+// withoutWebhook takes the webhook away that puts our routes back.
+func withoutWebhook(t *testing.T) {
+	newWorld(t).dropWebhook("mutate.virtualservices.grayscale.dev")
+	t.Run("both", func(t *testing.T) { atOnce(t, []scenario{{"Repaired", repaired}, {"Fought", fought}}) })
+}
+
+// repaired: where the webhook that puts our routes back is not asked, a
 // user's apply takes the policy away for a moment, and the controller repairs
 // it. Nothing fails all the same, for the user's own rules were never ours.
-func withoutWebhook(t *testing.T) {
+func repaired(t *testing.T) {
 	w := newWorld(t)
 	w.bookshop(meshRule)
-	w.dropWebhook("mutate.virtualservices.grayscale.dev")
 	tr := w.traffic()
 	tr.phase("to 50 %", only("v1", "v2"))
 	w.annotate("reviews-v1", "release=first", "image=v2", "weight=50")

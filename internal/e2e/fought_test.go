@@ -1,0 +1,65 @@
+package e2e
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// fought: without the webhook that puts our routes back, a GitOps tool sets its
+// own version of a VirtualService back every two seconds. The status says who,
+// and what to paste; it is written again slower and slower, nothing fails, and
+// once the tool lets go the policy stands again.
+func fought(t *testing.T) {
+	w := newWorld(t)
+	w.bookshop(meshRule)
+	tr := w.traffic()
+	tr.phase("fought over", only("v1", "v2"))
+	w.annotate("reviews-v1", "release=first", "image=v2", "weight=50")
+	w.untilLive("50")
+	stop := w.setBack()
+	s := w.until("Degraded, Fought", func(s *release.Status) bool { return degradedFor(s, release.ReasonFought) })
+	for _, word := range []string{"argocd-controller", "VirtualService " + w.namespace + "/reviews", "ignoreDifferences", "managedFieldsManagers: [grayscale-controller]"} {
+		if m := s.Condition(release.Degraded).Message; !strings.Contains(m, word) {
+			t.Errorf("the status lacks %q: %s", word, m)
+		}
+	}
+	before, begun := w.writes()["update virtualservices"], time.Now()
+	w.eventually("20 s of fighting", func() (bool, string) { return time.Since(begun) > 20*time.Second, "" })
+	// The gaps are 5, 10 and 20 s, and more when it has fought for a while.
+	if n := w.writes()["update virtualservices"] - before; n > 3 {
+		t.Errorf("%d writes in 20 s of somebody who sets them back every 2 s, want 3 at most", n)
+	}
+	if n := stop(); n < 5 {
+		t.Errorf("the tool has set its version back %d times only", n)
+	}
+	w.untilLive("50")
+	tr.settleOn("both answer", 40, "v1", "v2")
+	tr.phase("let go", split("v1", "v2", 50))
+	tr.seen(100)
+	w.annotate("reviews-v1", "end=cancel")
+	tr.settles("back", "v2", "v1")
+	tr.phase("cancelled", only("v1"))
+	w.untilEnded("reviews", "first", release.Cancelled)
+}
+
+// setBack is a GitOps tool that applies its own version of the routes every two
+// seconds; what it gives stops that and counts.
+func (w *world) setBack() (stop func() int) {
+	w.t.Helper()
+	var count atomic.Int64
+	end := every(w, 2*time.Second, func() {
+		if out, err := w.try(w.here(meshRoutes), "apply", "--server-side", "--force-conflicts", "--field-manager=argocd-controller", "-f", "-"); err != nil {
+			w.t.Errorf("the tool's apply: %v\n%s", err, out)
+			return
+		}
+		count.Add(1)
+	})
+	return func() int {
+		end()
+		return int(count.Load())
+	}
+}
