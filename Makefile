@@ -58,9 +58,10 @@ unit: ## tests that need no mesh, with the race detector
 
 .PHONY: e2e
 e2e: testbed ## scenarios under load, on the real mesh
-	@(bin/testbed run --bare -- go test -count=1 -timeout 10m ./internal/e2e/webhook && \
-		bin/testbed run -- go test -count=1 -timeout 10m ./internal/e2e/plugin && \
-		bin/testbed run --slow-istiod=5s --install-flag=--propagation-delay=7s -- go test -count=1 -timeout 10m ./internal/e2e -slow) & side=$$!; \
+	@(bin/testbed run --bare -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/webhook ./internal/e2e/differential && \
+		bin/testbed run -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/plugin ./internal/e2e/docs && \
+		bin/testbed run --slow-istiod=5s --install-flag=--propagation-delay=7s -- go test -count=1 -timeout 10m ./internal/e2e -slow && \
+		cd internal/testbed && go test -count=1 -timeout 10m ./selftest) & side=$$!; \
 	bin/testbed run -- go test -count=1 -timeout 15m ./internal/e2e; main=$$?; \
 	wait $$side && exit $$main
 
