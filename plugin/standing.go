@@ -8,9 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,18 +35,18 @@ func (e *Env) judge(ctx context.Context, s scene) (judge, error) {
 	if err != nil {
 		return j, err
 	}
-	for _, kind := range []schema.GroupVersionKind{
-		snapshot.VirtualServices, snapshot.DestinationRules, snapshot.ServiceEntries, snapshot.Ingresses, snapshot.HTTPRoutes,
-	} {
-		found, err := list(ctx, c, kind.GroupVersion().String(), kind.Kind)
+	kinds := []snapshot.Versioned{
+		{GroupKind: snapshot.VirtualServices.GroupKind(), Versions: []string{snapshot.VirtualServices.Version}},
+		{GroupKind: snapshot.DestinationRules.GroupKind(), Versions: []string{snapshot.DestinationRules.Version}},
+	}
+	for _, kind := range append(kinds, snapshot.WayKinds...) {
+		err := snapshot.Each(ctx, c, kind, func(u *unstructured.Unstructured) { j.others = append(j.others, u) })
 		switch {
 		case apierrors.IsForbidden(err):
 			e.Say("Judged without %ss: you may not list them in all namespaces.", kind.Kind)
-		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
 		case err != nil:
 			return j, err
 		}
-		j.others = append(j.others, found...)
 	}
 	return j, nil
 }

@@ -2,9 +2,10 @@
 // and the time go in, a Plan comes out. It is pure, so that the reconciler,
 // render, diff and the webhooks can all ask it, and get the same answer.
 //
-// Nothing is remembered between two plans. Every step of a release is derived
-// afresh from the objects, so that whoever dies between two writes is followed
-// by somebody who goes on where it was.
+// Nothing is remembered between two plans, but for how often a write was undone
+// by somebody else (see Snapshot.Written). Every step of a release is derived
+// afresh from the objects, so that whoever dies between two writes is followed by
+// somebody who goes on where it was.
 package plan
 
 import (

@@ -22,7 +22,9 @@ func TestCrowd(t *testing.T) {
 	vs := func(name, age, gateways, host, route string) *unstructured.Unstructured {
 		return fromText(t, fmt.Sprintf(`{metadata: {name: %s, namespace: shop, creationTimestamp: "2026-01-0%sT00:00:00Z"}, spec: {hosts: [%s], gateways: [%s], http: [%s]}}`, name, age, host, gateways, route))
 	}
-	mine := func(route string) *unstructured.Unstructured { return vs("mine", "2", "mesh, front", "shop.test", route) }
+	mine := func(route string) *unstructured.Unstructured {
+		return vs("mine", "2", "mesh, front", "shop.test", route)
+	}
 	for name, c := range map[string]struct {
 		mine, other *unstructured.Unstructured
 		want        bool
