@@ -48,7 +48,7 @@ func (v view) stripOrphans(p *Plan) bool {
 	if v.Service != nil && !ok {
 		return true // ours carry the requests until the user's own routes can
 	}
-	if v.Service == nil {
+	if !ok {
 		moves = nil
 	}
 	v.strip(p, moves)
@@ -111,7 +111,8 @@ func (v view) heir(rule *unstructured.Unstructured, dead map[string]string) stri
 func (v view) served(selector map[string]string) bool {
 	return slices.ContainsFunc(v.workloads(), func(w release.Workload) bool {
 		d := v.deployment(w.Name)
-		return d.GetDeletionTimestamp() == nil && w.Replicas > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(w.Template))
+		goes := d.GetDeletionTimestamp() != nil || v.Service == nil && isClone(d)
+		return !goes && w.Replicas > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(w.Template))
 	})
 }
 

@@ -62,6 +62,7 @@ var midways = []scenario{
 	{"name: taken while the pins propagate", plain, []step{starting(applies(takesName)), deletes("Deployment shop/reviews-v2"), annotate("end=cancel")}, release.Cancelled},
 	{"name: taken before", []string{reviews, plainRoute, takesName}, []step{asks(), annotate("name=books"), annotate("end=cancel")}, release.Cancelled},
 	{"name: of a version that is no DNS label", plain, []step{asks("version=2.0_RC", "weight=10"), annotate("end=cancel")}, release.Cancelled},
+	{"unfit: cancelled although the intent can't be read", plain, []step{asks("weight=50"), annotate("weight=101", "traffic=original"), annotate("end=cancel")}, release.Cancelled},
 	{"unrouted: a way comes up while the clone runs", plain, []step{asks("weight=10"), ways(ingress), annotate("weight=20"), annotate("accept=unrouted"), annotate("end=cancel")}, release.Cancelled},
 	{"unrouted: a way comes up before the clone is made", plain, []step{starting(ways(ingress)), ways(), annotate("end=cancel")}, release.Cancelled},
 	{"unrouted: refused at the start, and accepted", plain, []step{ways(ingress), asks("weight=10"), annotate("accept=unrouted"), annotate("end=cancel")}, release.Cancelled},

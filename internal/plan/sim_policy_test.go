@@ -63,8 +63,14 @@ func (j *judge) askedNow(claim *release.Status, namespace string) (share intent.
 		return share, true
 	}
 	i, faults := intent.Parse(d.GetAnnotations())
-	i.Form = claim.Form // which nobody can change any more
-	return i.Asked(), len(faults) == 0
+	if len(faults) == 0 {
+		i.Form = claim.Form // which nobody can change any more
+		return i.Asked(), true
+	}
+	if d.GetAnnotations()[intent.KeyEnd] == "cancel" || d.GetAnnotations()[intent.KeyTraffic] == "original" {
+		return share, true
+	}
+	return claim.Policy.Asked(claim.Form), true
 }
 
 // rested notes that the controller had nothing to write for the Service: what was

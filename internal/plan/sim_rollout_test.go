@@ -145,6 +145,9 @@ func (c *cluster) changeTemplate(deployment, how string, change func(template ma
 	change(out.Object["spec"].(map[string]any)["template"].(map[string]any))
 	for _, service := range c.services {
 		claim := c.claim(service)
+		if claim == nil {
+			delete(c.judge.claims, service) // it is over
+		}
 		if claim != nil && claim.Original.UID == out.GetUID() && release.WorkloadOf(out).Template["version"] != claim.Original.Version {
 			c.judge.emptied[service] = true
 		}

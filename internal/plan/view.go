@@ -161,6 +161,7 @@ func (v *view) asked() release.Asked {
 	i, faults := intent.Parse(annotations)
 	if len(faults) > 0 {
 		v.faults = append(v.faults, "Deployment "+v.Key.Namespace+"/"+v.original.GetName()+": "+faults.Error())
+		v.letGo(&asked.Policy, annotations)
 		return asked
 	}
 	v.intent = &i
@@ -168,6 +169,18 @@ func (v *view) asked() release.Asked {
 	v.goOn(&asked.Policy)
 	asked.Undersized = i.Accepts(intent.Undersized)
 	return asked
+}
+
+// letGo reads what is never in doubt in an intent that can't be read: to cancel,
+// and to go back to the original.
+func (v *view) letGo(p *release.Policy, annotations map[string]string) {
+	if annotations[intent.KeyTraffic] == string(intent.TrafficOriginal) {
+		p.Traffic = intent.TrafficOriginal
+	}
+	if annotations[intent.KeyEnd] == string(intent.EndCancel) {
+		p.End = intent.EndCancel
+	}
+	v.goOn(p)
 }
 
 // goOn lets a release that can't go back finish, whatever is asked.

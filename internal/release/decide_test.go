@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	rules "github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
@@ -67,6 +68,25 @@ func strict(o *release.Observation)   { o.Strict = "the user has distribute" }
 func lost(o *release.Observation) {
 	o.Status.SetCondition(release.Degraded, true, release.ReasonNoEndpoints, "", now)
 }
+func content(o *release.Observation)    { o.Routes.Content = 1 }
+func mirrored(o *release.Observation)   { o.Routes.Mirror = 500 }
+func mirror(o *release.Observation)     { o.Asked.Policy.Mirror = 500 }
+func rule(o *release.Observation)       { o.Asked.Policy.Match = make([]rules.Rule, 1) }
+func green(o *release.Observation)      { o.Status.Form = intent.BlueGreen }
+func inPlace(o *release.Observation)    { o.Status.Finish = intent.InPlace }
+func source(o *release.Observation)     { o.Asked.Source = "Helm" }
+func unrouted(o *release.Observation)   { o.Asked.Unrouted = "Ingress shop/front" }
+func autoscaled(o *release.Observation) { o.Clone.Scaled = true }
+func leaving(o *release.Observation)    { o.Clone.Leaving = true }
+
+// renewed says that the original has the new template, with that many new pods
+// ready of four, and the others of the old one.
+func renewed(ready int32) observed {
+	return func(o *release.Observation) {
+		o.Origin = release.Side{Exists: true, Replicas: 4, Ready: 4 - ready, Endpoints: 4 - ready, Updated: true, Renewed: ready, RolledOut: ready == 4}
+	}
+}
+
 func fixed(o *release.Observation)      { o.Asked.Policy.Replicas = 2 }
 func undersized(o *release.Observation) { o.Asked.Undersized = true }
 func managed(o *release.Observation)    { o.Asked.Managed = "Helm" }
@@ -191,6 +211,45 @@ func TestDecide(t *testing.T) {
 		{"finish: the routes move", observe(release.Finishing, started, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), noOrigin, live(full, full)), "Finishing: AppendSubsets MoveRoutes (Stripping)"},
 		{"finish: the clone is freed", observe(release.Finishing, started, noRoutes, noRules, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), noOrigin), "Finishing: FreeClone (Stripping)"},
 		{"finish: the end", observe(release.Finishing, started, noRoutes, noRules, steps(time.Minute, release.StepDrain, release.StepGone), clone(4), freed, noOrigin), "Finished:  ends ()"},
+		// Content, mirrors, blue-green.
+		{"content alone needs one pod", observe(release.Ready, started, clone(1), rule), "Ready: KeepRules SetRoutes=0 KeepClone=1 (Settled)"},
+		{"content is traffic: it is routing", observe(release.Routing, started, clone(1), rule, content), "Routing: KeepRules SetRoutes=0 KeepClone=1 (Settled)"},
+		{"content goes first when it is deleted", observe(release.Routing, started, rule, content), "Routing: KeepRules SetRoutes=0 KeepClone=1 (Settled)"},
+		{"a mirror needs its share of pods", observe(release.Ready, started, clone(1), mirror, func(o *release.Observation) { o.Asked.Policy.Mirror = 5000 }), "Ready: KeepRules KeepRoutes KeepClone=2 (StartingPods)"},
+		{"a mirror is traffic: it is routing", observe(release.Routing, started, clone(1), mirror, mirrored), "Routing: KeepRules SetRoutes=0 KeepClone=1 (Settled)"},
+		{"content that Envoy can't fail over for", observe(release.Routing, started, clone(0), rule, content, strict), "Routing: KeepRules SetRoutes=0 KeepClone=1 (Settled)"},
+		{"cancel: content first", observe(release.Routing, started, clone(1), content, end(intent.EndCancel)), "Cancelling: KeepRules SetRoutes=0 (Shifting)"},
+		{"cancel: a mirror first", observe(release.Routing, started, clone(1), mirrored, end(intent.EndCancel)), "Cancelling: KeepRules SetRoutes=0 (Shifting)"},
+		{"cancel: content that came back while it drains", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain), clone(1), content, end(intent.EndCancel)), "Cancelling: KeepRules SetRoutes=0 (Shifting)"},
+		{"blue-green: the full count first", observe(release.Ready, started, clone(1), green), "Ready: KeepRules SetRoutes=0 KeepClone=4 (Settled)"},
+		{"blue-green: then everything", observe(release.Ready, started, clone(4), green, traffic(intent.TrafficGrayscale)), "Ready: KeepRules SetRoutes=100 KeepClone=4 (Settled)"},
+		{"blue-green: back at once", observe(release.TakenOver, started, clone(0), green, live(full, full), traffic(intent.TrafficOriginal)), "TakenOver: KeepRules SetRoutes=0 KeepClone=4 (Settled)"},
+		// Risks that come up later, and autoscalers.
+		{"a way past the routes holds the clone", observe(release.Starting, steps(time.Minute, release.StepPinned), weight(1000), unrouted), "Starting: KeepRules KeepRoutes (Unrouted)"},
+		{"and nothing once it is there", observe(release.Routing, started, clone(1), weight(1000), live(1000, 1000), unrouted), "Routing: KeepRules SetRoutes=10 KeepClone=1 (Settled)"},
+		{"an autoscaler's count is left alone", observe(release.Routing, started, clone(3), weight(1000), live(1000, 1000), autoscaled), "Routing: KeepRules SetRoutes=10 KeepClone=3 (Settled)"},
+		{"but more traffic needs its pods", observe(release.Routing, started, clone(1), weight(5000), live(1000, 1000), autoscaled), "Routing: KeepRules KeepRoutes KeepClone=2 (StartingPods)"},
+		{"an autoscaler's count is enough to finish", observe(release.TakenOver, started, clone(2), weight(full), live(full, full), end(intent.EndFinish), autoscaled), "Finishing:  mark Drain (Draining)"},
+		// Finish in place.
+		{"in place: the drain begins", observe(release.TakenOver, started, clone(4), inPlace, weight(full), live(full, full), end(intent.EndFinish)), "Finishing:  mark Drain (Draining)"},
+		{"in place: it drains", observe(release.Finishing, started, steps(10*time.Second, release.StepDrain), clone(4), inPlace, weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 AppendSubsets KeepClone=4 after 20s (Draining)"},
+		{"in place: not while pods are missing", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(3), inPlace, weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 AppendSubsets KeepClone=4 (StartingPods)"},
+		{"in place: the original takes the template", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), inPlace, weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 AppendSubsets KeepClone=4 UpdateOriginal (RollingOut)"},
+		{"in place: it rolls out", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), inPlace, renewed(2), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 AppendSubsets KeepClone=4 (RollingOut)"},
+		{"in place: cancel comes too late", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), inPlace, renewed(2), live(full, full), end(intent.EndCancel)), "Finishing: KeepRules SetRoutes=100 AppendSubsets KeepClone=4 (RollingOut)"},
+		{"in place: its pods are preferred", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), inPlace, renewed(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 AppendSubsets mark Yield (Draining)"},
+		{"in place: every proxy must prefer them", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), steps(5*time.Second, release.StepYield), clone(4), inPlace, renewed(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 AppendSubsets after 25s (Draining)"},
+		{"in place: they are lost again, and the clone stays", observe(release.Finishing, started, steps(time.Minute, release.StepDrain, release.StepYield), clone(4), inPlace, renewed(3), weight(full), live(full, full), end(intent.EndFinish)), "Finishing:  unmark Yield (RollingOut)"},
+		{"in place: the clone is deleted", observe(release.Finishing, started, steps(time.Minute, release.StepDrain, release.StepYield), clone(4), inPlace, renewed(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 AppendSubsets DeleteClone (PodsLeaving)"},
+		{"in place: it leaves, whatever the original does", observe(release.Finishing, started, steps(time.Minute, release.StepDrain, release.StepYield), clone(4), leaving, inPlace, renewed(3), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 AppendSubsets DeleteClone (PodsLeaving)"},
+		{"in place: it is gone", observe(release.Finishing, started, steps(time.Minute, release.StepDrain, release.StepYield), inPlace, renewed(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing:  mark Gone (Propagating)"},
+		{"in place: the routes move", observe(release.Finishing, started, steps(time.Minute, release.StepDrain, release.StepYield, release.StepGone), inPlace, renewed(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: AppendSubsets MoveRoutes (Stripping)"},
+		{"in place: the end", observe(release.Finishing, started, noRoutes, noRules, steps(time.Minute, release.StepDrain, release.StepYield, release.StepGone), inPlace, renewed(4), end(intent.EndFinish)), "Finished: RemoveIntent ends ()"},
+		{"source: not while the original serves", observe(release.TakenOver, started, steps(10*time.Second, release.Step(release.TakenOver)), clone(4), inPlace, source, weight(full), live(full, full), end(intent.EndFinish)), "TakenOver: KeepRules SetRoutes=100 KeepClone=4 after 20s (Draining)"},
+		{"source: it is waited for", observe(release.TakenOver, started, steps(time.Minute, release.Step(release.TakenOver)), clone(4), inPlace, source, weight(full), live(full, full), end(intent.EndFinish)), "TakenOver: KeepRules SetRoutes=100 KeepClone=4 (WaitingForSource)"},
+		{"source: it arrives", observe(release.TakenOver, started, steps(time.Minute, release.Step(release.TakenOver)), clone(4), inPlace, source, renewed(0), weight(full), live(full, full), end(intent.EndFinish)), "Finishing:  mark Drain (Draining)"},
+		{"source: it came over a partial policy, and nothing is left to go back to", observe(release.Routing, started, clone(1), inPlace, source, renewed(4), weight(1000), live(1000, 1000), end(intent.EndCancel)), "Finishing:  mark Drain (Draining)"},
+		{"source: it crashes, and cancel goes back", observe(release.Routing, started, clone(1), inPlace, source, renewed(0), weight(1000), live(1000, 1000), end(intent.EndCancel)), "Cancelling: KeepRules SetRoutes=0 (Shifting)"},
 		{"the original is deleted by somebody, holding nothing", observe(release.TakenOver, started, clone(4), noOrigin, weight(full), live(full, full)), "Finishing:  mark Drain (Draining)"},
 		{"the original is deleted by somebody, holding something", observe(release.Routing, started, clone(1), noOrigin, weight(1000), live(1000, 1000)), "Routing: KeepRules SetRoutes=10 KeepClone=1 (Settled)"},
 	} {

@@ -39,6 +39,14 @@ func anyObservation(t *rapid.T) release.Observation {
 	if o.Routes.Ours > 0 {
 		o.Routes.Min = weight("min")
 		o.Routes.Max = max(o.Routes.Min, weight("max"))
+		o.Routes.Content, o.Routes.Mirror = rapid.IntRange(0, 2).Draw(t, "content"), rapid.SampledFrom([]intent.Weight{0, 0, 5000}).Draw(t, "mirror")
+	}
+	if rapid.Bool().Draw(t, "in place") {
+		inPlace(&o)
+		if o.Origin.Exists && rapid.Bool().Draw(t, "updated") {
+			o.Origin.Updated, o.Origin.Renewed = true, rapid.Int32Range(0, 4).Draw(t, "renewed")
+			o.Origin.RolledOut = rapid.Bool().Draw(t, "rolled out")
+		}
 	}
 	o.Asked = release.Asked{Undersized: rapid.Bool().Draw(t, "accepts"), Policy: release.Policy{
 		Weight: weight("weight"), Replicas: rapid.Int32Range(0, 5).Draw(t, "replicas"),
@@ -64,15 +72,18 @@ func TestDecideProperties(t *testing.T) {
 		o := anyObservation(t)
 		d := decide(o)
 		told := tell(d)
-		originalStays := o.Origin.Exists && !o.Origin.Leaving
+		originalStays := o.Origin.Exists && !o.Origin.Leaving && !o.Origin.Updated
 		if does(d, release.SetRoutes) && d.Share.Weight > o.Routes.Max && o.Clone.Ready == 0 && originalStays {
 			t.Fatalf("more traffic for a version without ready endpoints: %s", told)
 		}
 		if does(d, release.SetRoutes) && d.Share.Weight > o.Asked.Policy.Asked(o.Status.Form).Weight && originalStays {
 			t.Fatalf("more than is asked: %s", told)
 		}
-		if does(d, release.DeleteClone) && o.Routes.Max > 0 {
+		if does(d, release.DeleteClone) && o.Routes.Serves() && !(o.Status.Finish == intent.InPlace && o.Origin.Updated && o.Status.Steps.Done(release.StepYield)) {
 			t.Fatalf("the clone is deleted while routes lead to it: %s", told)
+		}
+		if does(d, release.UpdateOrigin) && (o.Routes.Min < intent.Full || o.Routes.Unpinned || o.Asked.Source != "" || o.Asked.Policy.End == intent.EndCancel) {
+			t.Fatalf("the original is renewed while routes lead to it, past its source or a cancel: %s", told)
 		}
 		if does(d, release.DeleteOrigin) && originalStays && (o.Routes.Min < intent.Full || o.Routes.Unpinned || o.Routes.Ours == 0) {
 			t.Fatalf("the original is deleted while routes lead to it: %s", told)
@@ -83,7 +94,7 @@ func TestDecideProperties(t *testing.T) {
 		if does(d, release.StripRoutes) && (o.Clone.Exists || o.Clone.Endpoints > 0) {
 			t.Fatalf("routes go while the clone may take requests: %s", told)
 		}
-		if does(d, release.MoveRoutes) && (o.Origin.Exists || o.Origin.Endpoints > 0) {
+		if does(d, release.MoveRoutes) && !o.Origin.Updated && (o.Origin.Exists || o.Origin.Endpoints > 0) {
 			t.Fatalf("routes move while the original may take requests: %s", told)
 		}
 		if does(d, release.DropRules) && o.Routes.Ours > 0 {
@@ -116,8 +127,10 @@ func carry(o *release.Observation, d release.Decision) (did bool) {
 		case release.KeepRoutes:
 			note(o.Routes.Unpinned, func() { o.Routes.Unpinned, o.Routes.Ours = false, 1 })
 		case release.SetRoutes:
-			note(o.Routes.Unpinned || o.Routes.Min != d.Share.Weight || o.Routes.Max != d.Share.Weight, func() {
+			r := o.Routes
+			note(r.Unpinned || r.Min != d.Share.Weight || r.Max != d.Share.Weight || r.Content != len(d.Share.Match) || r.Mirror != d.Share.Mirror, func() {
 				o.Routes.Unpinned, o.Routes.Ours, o.Routes.Min, o.Routes.Max = false, 1, d.Share.Weight, d.Share.Weight
+				o.Routes.Content, o.Routes.Mirror = len(d.Share.Match), d.Share.Mirror
 			})
 		case release.KeepClone:
 			note(!o.Clone.Exists || o.Clone.Replicas != d.Replicas, func() {
@@ -144,7 +157,7 @@ func TestCancelEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObservation(t)
 		o.Asked.Policy.End = intent.EndCancel
-		o.Origin.Exists, o.Origin.Leaving = true, false
+		o.Origin.Exists, o.Origin.Leaving, o.Origin.Updated = true, false, false
 		if !o.Clone.Exists {
 			o.Clone.Endpoints, o.Clone.Ready = 0, 0 // pods without a Deployment go by themselves
 		}
