@@ -69,6 +69,7 @@ var sideBySide = []scenario{
 	{"PodsMeddled", podsMeddled},
 	{"Patched", patched},
 	{"ScaledUp", scaledUp},
+	{"Connected", connected},
 	{"Churned", churned},
 	{"RoutesFrozen", routesFrozen},
 	{"Soak", soaked},

@@ -28,6 +28,9 @@ type Target struct {
 	// Upstream counts the version that the answering pod called, the last in the
 	// chain, instead of its own.
 	Upstream bool
+	// Do asks once, instead of a GET of the URL, and gives the version that has
+	// answered: for what is no HTTP.
+	Do func(context.Context) (version string, err error)
 }
 
 // Load is a number of clients that send until they are stopped.

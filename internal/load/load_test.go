@@ -1,6 +1,8 @@
 package load
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -132,5 +134,21 @@ func TestATargetThatIsNoneFails(t *testing.T) {
 	until(t, l, func(p Phase) bool { return p.Targets["only"].Failed > 0 && p.Targets["proxy"].Failed > 0 })
 	if total := l.Stop().Total(); total.Failed != total.Requests {
 		t.Errorf("%+v, want only failures", total)
+	}
+}
+
+// TestDo: what is no HTTP is counted like any other request.
+func TestDo(t *testing.T) {
+	asked := 0
+	l := Start(t.Context(), Target{Name: "lines", Rate: 500, Do: func(context.Context) (string, error) {
+		if asked++; asked%2 == 0 {
+			return "", errors.New("nobody greets")
+		}
+		return "v1", nil
+	}})
+	until(t, l, func(p Phase) bool { return p.Total().Requests >= 10 })
+	total := l.Stop().Total()
+	if total.Failed != total.Requests/2 || total.Versions["v1"] != total.Requests-total.Failed || len(total.Failures) != 1 {
+		t.Errorf("%+v, want every second one failed", total)
 	}
 }
