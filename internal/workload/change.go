@@ -33,7 +33,7 @@ func change(d *unstructured.Unstructured, s *release.Status) error {
 
 // Patched gives a pod template with a strategic merge patch, as YAML, in it.
 // Fields that this version of the API does not know are kept. It fails when the
-// patch is no object, does not fit the template, or changes nothing.
+// patch is no object, does not fit the template, or changes the pods' labels.
 // https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/
 func Patched(template map[string]any, patch string) (map[string]any, error) {
 	var fields map[string]any
@@ -54,11 +54,8 @@ func Patched(template map[string]any, patch string) (map[string]any, error) {
 	}
 	was, _, _ := unstructured.NestedMap(template, "metadata", "labels")
 	is, _, _ := unstructured.NestedMap(out, "metadata", "labels")
-	switch {
-	case !reflect.DeepEqual(was, is):
+	if !reflect.DeepEqual(was, is) {
 		return nil, fmt.Errorf("the patch changes the pods' labels, by which Services and subsets select them")
-	case reflect.DeepEqual(out, template):
-		return nil, fmt.Errorf("the patch changes nothing")
 	}
 	return out, nil
 }

@@ -1,8 +1,10 @@
 package decide
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -123,13 +125,17 @@ func patch(i intent.Intent, original *unstructured.Unstructured) intent.Faults {
 		return nil
 	}
 	template, _, _ := unstructured.NestedMap(original.Object, "spec", "template")
-	if _, err := workload.Patched(template, i.Patch); err != nil {
-		return intent.Faults{{
-			Kind: intent.Invalid, At: intent.KeyPatch, Value: i.Patch, Why: "can't be put into the pod template: " + err.Error(),
-			Right: "write a strategic merge patch that kubectl patch would take for spec.template",
-		}}
+	patched, err := workload.Patched(template, i.Patch)
+	if err == nil && reflect.DeepEqual(patched, template) {
+		err = errors.New("it is like that already")
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	return intent.Faults{{
+		Kind: intent.Invalid, At: intent.KeyPatch, Value: i.Patch, Why: "can't be put into the pod template: " + err.Error(),
+		Right: "write a strategic merge patch that kubectl patch would take for spec.template",
+	}}
 }
 
 func fixedAt(key, is, was, task string) intent.Fault {
