@@ -38,7 +38,7 @@ func appliedEverySecond(t *testing.T) {
 	tr.phase("to 25 %", only("v1", "v2"))
 	w.annotate("reviews-v1", "weight=25")
 	w.untilLive("25")
-	tr.seen(30)
+	tr.more(30)
 	tr.phase("25 %", split("v1", "v2", 25))
 	p.runs(3)
 

@@ -105,7 +105,7 @@ func (w *world) quiet(tr *traffic) {
 	w.t.Helper()
 	w.eventually("the controller to be quiet", func() (bool, string) {
 		passes := w.passes()
-		tr.seen(tr.Now().Targets["sidecar"].Requests + 60)
+		tr.more(60)
 		return w.passes() == passes, "it makes passes"
 	})
 }

@@ -67,7 +67,7 @@ func bookinfo(t *testing.T) {
 	if s := w.untilLive("50"); !strings.Contains(s.Strict, "further versions") {
 		t.Errorf("strict: %q, want a sentence about the further versions", s.Strict)
 	}
-	everybody.seen(30)
+	everybody.more(30)
 	everybody.phase("50 %", split("v1", "v4", 50))
 	everybody.seen(200)
 	jason.seen(50)

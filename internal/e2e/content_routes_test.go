@@ -43,7 +43,7 @@ func contentMeddled(t *testing.T) {
 	tr.phase("the user's deleted", only("v1", "v2")) // with it went the pins
 	w.kubectl("delete", "virtualservice", "reviews")
 	own(true)
-	tr.seen(tr.Now().Targets["insider"].Requests + 30)
+	tr.more(30)
 	tr.phase("by ours again", rule)
 	tr.seen(50)
 	w.annotate("reviews-v1", "end=cancel")

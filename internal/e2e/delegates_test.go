@@ -67,7 +67,7 @@ func delegated(t *testing.T) {
 	inside.phase("to 30 %", only("v1", "v2"))
 	w.annotate("reviews-v1", "weight=30", "match=[{cookie: {name: User, exact: Internal}}]")
 	w.untilDelivered()
-	tr.seen(30)
+	tr.more(30)
 	tr.phase("30 %", split("v1", "v2", 30))
 	inside.phase("30 %", only("v2"))
 	tr.seen(150)
@@ -131,7 +131,7 @@ func twoInOneRoute(t *testing.T) {
 		s := w.status("ratings")
 		return s != nil && s.Live != nil && s.Live.Weight.String() == "20" && len(s.Live.Match) == 1, describe(s)
 	})
-	half.seen(half.Now().Targets["nobody"].Requests + 30)
+	half.more(30)
 	shares := want{versions: []string{"v1", "w1", "w2"}, version: "w2", share: 0.1}
 	half.phase("rules", shares.but(want{versions: []string{"v2", "w1", "w2"}, version: "w2", share: 0.1}, "a").
 		but(split("v1", "w2", 50), "b").but(split("v2", "w2", 50), "both"))
@@ -142,7 +142,7 @@ func twoInOneRoute(t *testing.T) {
 	reviews.phase("one ends", only("v1", "v2"))
 	w.annotate("reviews-v1", "end=cancel")
 	w.untilEnded("reviews", "reviews-v2", release.Cancelled)
-	half.seen(half.Now().Targets["nobody"].Requests + 30)
+	half.more(30)
 	half.phase("one is left", shares.but(split("v1", "w2", 50), "b", "both"))
 	reviews.phase("one is left", only("v1"))
 	half.seen(100)

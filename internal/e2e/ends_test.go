@@ -102,7 +102,7 @@ func inPlace(t *testing.T) {
 	if got := w.untilLive("50").Finish; got != "in-place" {
 		t.Errorf("the release finishes %s, want in-place", got)
 	}
-	tr.seen(30)
+	tr.more(30)
 	tr.phase("50 %", split("v1", "v2", 50))
 	tr.seen(200)
 	w.annotate("reviews", "traffic=grayscale", "end=finish")

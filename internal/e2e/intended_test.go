@@ -24,7 +24,7 @@ func patched(t *testing.T) {
 	w.annotate("reviews-v1", start...)
 	tr.phase("to 50 %", only("v1", "v1-calls"))
 	w.untilLive("50")
-	tr.seen(30)
+	tr.more(30)
 	tr.phase("50 %", split("v1", "v1-calls", 50))
 	tr.seen(100)
 	clone := w.get(deployments, "calling")
@@ -68,7 +68,7 @@ func scaledUp(t *testing.T) {
 	if got := w.replicas("reviews-v2"); got != 1 {
 		t.Errorf("the clone has %d replicas, want half of the original's 2", got)
 	}
-	tr.seen(tr.Now().Targets["sidecar"].Requests + 30)
+	tr.more(30)
 	tr.phase("50 %", split("v1", "v2", 50))
 	w.kubectl("annotate", "pods", "-l", "version=v1", "testbed/cpu=200m", "--overwrite")
 	w.until("the clone at half of what the autoscaler wants", func(s *release.Status) bool {

@@ -57,7 +57,7 @@ func badIntent(t *testing.T) {
 	w.annotate("reviews-v1", "release=good", "image=v2", "version=1.2.0_rc1", "weight=50")
 	tr.phase("a version with dots", only("v1", "1.2.0_rc1"))
 	w.untilLive("50")
-	tr.seen(30)
+	tr.more(30)
 	tr.phase("its share", split("v1", "1.2.0_rc1", 50))
 	tr.seen(150)
 	w.annotate("reviews-v1", "end=cancel")

@@ -64,7 +64,7 @@ func connected(t *testing.T) {
 	tr := w.trafficTo("v1", w.lineTargets()...)
 	w.annotate("reviews-v1", "release=first", "image=v2")
 	w.untilPhase(release.Ready)
-	tr.seen(60)
+	tr.more(60)
 	tr.phase("to 50 %", only("v1", "v2"))
 	w.annotate("reviews-v1", "weight=50")
 	w.untilLive("50")

@@ -42,7 +42,7 @@ func lost(t *testing.T) {
 	tr.phase("ready again", only("v1", "v2"))
 	w.kubectl("annotate", "pods", "-l", "version=v2", "--overwrite", "testbed/ready=true")
 	w.until("the version back", func(s *release.Status) bool { return !s.Is(release.Degraded) })
-	tr.seen(30)
+	tr.more(30)
 	tr.phase("back at 50 %", split("v1", "v2", 50))
 	tr.seen(200)
 
@@ -58,7 +58,7 @@ func lost(t *testing.T) {
 		return false, strings.Join(names(w.list(pods)), " ")
 	})
 	w.until("the version back", func(s *release.Status) bool { return !s.Is(release.Degraded) })
-	tr.seen(60)
+	tr.more(60)
 	tr.phase("50 % once more", split("v1", "v2", 50))
 	tr.seen(200)
 	w.annotate("reviews-v1", "end=cancel")

@@ -33,7 +33,7 @@ func originalMeddled(t *testing.T) {
 	w.until("a word of the change", func(s *release.Status) bool { return s.Is(release.OriginalChanged) })
 	w.annotate("reviews-v1", "weight=50")
 	w.untilLive("50")
-	tr.seen(tr.Now().Targets["gateway"].Requests + 30)
+	tr.more(30)
 	tr.phase("paused and crashing", split("v1", "v2", 50))
 	tr.seen(100)
 
@@ -68,7 +68,7 @@ func originalDeleted(t *testing.T) {
 	w.annotate("reviews-v1", "release=first", "image=v2", "weight=50")
 	tr.phase("to 50 %", only("v1", "v2"))
 	w.untilLive("50")
-	tr.seen(30)
+	tr.more(30)
 	tr.phase("deleted", want{versions: []string{"v1", "v2"}, failures: some})
 	w.kubectl("delete", "deployment", "reviews-v1", "--wait=false")
 	s := w.until("Degraded, OriginalGone", func(s *release.Status) bool { return degradedFor(s, release.ReasonOriginalGone) })
@@ -106,7 +106,7 @@ func podsMeddled(t *testing.T) {
 	}
 	w.kubectl("delete", "pod", stray, "--wait=false")
 	w.until("all is well", func(s *release.Status) bool { return !s.Is(release.Degraded) })
-	tr.seen(tr.Now().Targets["gateway"].Requests + 30)
+	tr.more(30)
 	tr.phase("50 %", split("v1", "v2", 50))
 	tr.seen(100)
 	tr.judge()

@@ -1,10 +1,17 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
@@ -137,7 +144,7 @@ func (w *world) refuses(r refusal) {
 	}
 	ask := func(pairs ...string) (string, error) {
 		pairs = append([]string{"release=first", "image=v2", "service=reviews"}, append(r.pairs, pairs...)...)
-		return w.try("", append([]string{"annotate", "deployment", original, "--overwrite", "--dry-run=server"}, annotations(last(pairs))...)...)
+		return w.dryRun(original, annotations(last(pairs)))
 	}
 	answer, err := ask()
 	if err == nil {
@@ -152,6 +159,43 @@ func (w *world) refuses(r refusal) {
 	if (err == nil) != (r.risk != "") {
 		w.t.Errorf("%s: with all risks accepted: %v, want only risk %q to be one: %s", r.name, err, r.risk, answer)
 	}
+}
+
+// dryRun annotates a Deployment without effect, and gives what was answered.
+func (w *world) dryRun(deployment string, pairs []string) (string, error) {
+	w.t.Helper()
+	asked := map[string]string{}
+	for _, pair := range pairs {
+		key, value, _ := strings.Cut(pair, "=")
+		asked[key] = value
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": asked}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	u := w.get(deployments, deployment)
+	for until := time.Now().Add(soon); ; { // the webhook of a busy machine may be late
+		err := cluster.Patch(w.ctx, u, client.RawPatch(types.MergePatchType, patch), client.DryRunAll)
+		if err == nil || !apierrors.IsInternalError(err) || time.Now().After(until) {
+			return fmt.Sprint(err), err
+		}
+	}
+}
+
+// objects are those that documents hold, in their namespaces.
+func (w *world) objects(documents string) (out []*unstructured.Unstructured) {
+	w.t.Helper()
+	for _, document := range strings.Split(w.here(documents), "\n---\n") {
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &u.Object); err != nil {
+			w.t.Fatal(err)
+		}
+		if u.GetNamespace() == "" {
+			u.SetNamespace(w.namespace)
+		}
+		out = append(out, u)
+	}
+	return out
 }
 
 // last leaves of several pairs with one key the last.
@@ -169,47 +213,27 @@ func last(pairs []string) (out []string) {
 	return out
 }
 
-// stand applies documents, to the callers' namespace or the root's if they say
-// so.
+// stand makes the objects of documents; the app's Service is changed.
 func (w *world) stand(documents string) {
 	w.t.Helper()
-	if out, err := w.tryIn(w.namespaceOf(documents), w.here(documents), "apply", "-f", "-"); err != nil {
-		w.t.Fatalf("kubectl apply: %v\n%s", err, out)
-	}
-}
-
-// namespaceOf is that of documents: the callers', the root, or the world's own.
-func (w *world) namespaceOf(documents string) string {
-	for _, other := range []string{"default", "istio-system"} {
-		if strings.Contains(documents, "namespace: "+other) {
-			return other
+	for _, u := range w.objects(documents) {
+		if u.GetKind() == "Service" && u.GetName() == "reviews" {
+			w.apply(documents)
+		} else if err := cluster.Create(w.ctx, u); err != nil {
+			w.t.Fatalf("making %s %s: %v", u.GetKind(), u.GetName(), err)
 		}
 	}
-	return w.namespace
 }
 
-// restore takes documents away again; the Service itself becomes what it was.
+// restore takes them away again; the Service becomes what it was.
 func (w *world) restore(documents string) {
 	w.t.Helper()
-	if strings.Contains(documents, "metadata: {name: reviews}") {
-		w.kubectl("delete", "service", "reviews")
-		w.apply(makeService("reviews", "reviews"))
-		return
-	}
-	if out, err := w.tryIn(w.namespaceOf(documents), w.here(documents), "delete", "--wait=false", "-f", "-"); err != nil {
-		w.t.Fatalf("kubectl delete: %v\n%s", err, out)
-	}
-}
-
-// eventOn says whether there is an event with that reason on an object.
-func (w *world) eventOn(name, reason string) bool {
-	w.t.Helper()
-	for _, e := range w.list(events) {
-		regarding, _, _ := unstructured.NestedString(e.Object, "regarding", "name")
-		why, _, _ := unstructured.NestedString(e.Object, "reason")
-		if regarding == name && why == reason {
-			return true
+	for _, u := range w.objects(documents) {
+		if err := cluster.Delete(w.ctx, u); err != nil {
+			w.t.Fatalf("deleting %s %s: %v", u.GetKind(), u.GetName(), err)
+		}
+		if u.GetKind() == "Service" && u.GetName() == "reviews" {
+			w.apply(makeService("reviews", "reviews"))
 		}
 	}
-	return false
 }

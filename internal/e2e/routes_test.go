@@ -93,7 +93,7 @@ func allThatRoutesDo(t *testing.T) {
 
 	w.annotate("reviews-v1", "release=first", "image=v2", "mirror=100")
 	w.untilDelivered()
-	everybody.seen(everybody.Now().Targets["gateway rest"].Requests + 30)
+	everybody.more(30)
 	same("mirrored")
 	w.copied("grayscale-mirror")
 
@@ -102,7 +102,7 @@ func allThatRoutesDo(t *testing.T) {
 	half.phase("to 20 %", only("v1", "v2", "w1"))
 	w.annotate("reviews-v1", "mirror-", "weight=20", "match=[{headers: {x-beta: {exact: \"yes\"}}}]")
 	w.untilDelivered()
-	everybody.seen(30)
+	everybody.more(30)
 	everybody.phase("20 %", split("v1", "v2", 20))
 	beta.phase("20 %", only("v2"))
 	half.phase("20 %", want{versions: []string{"v1", "v2", "w1"}, version: "v2", share: 0.1})

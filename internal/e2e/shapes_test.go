@@ -57,7 +57,7 @@ func (s shape) run(t *testing.T) {
 	if got := w.untilLive("50").Strict; (got == "") != (s.strict == "") || !strings.Contains(got, s.strict) {
 		t.Errorf("strict: %q, want it to say %q", got, s.strict)
 	}
-	tr.seen(30)
+	tr.more(30)
 	half := split("v1", "v2", 50)
 	if s.sticky {
 		half = only("v1", "v2")

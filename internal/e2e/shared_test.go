@@ -48,7 +48,7 @@ func sharedVirtualService(t *testing.T) {
 		s := w.status("ratings")
 		return s != nil && s.Live != nil && s.Live.Weight.String() == "60", describe(s)
 	})
-	reviews.seen(reviews.Now().Targets["gateway"].Requests + 30)
+	reviews.more(30)
 	reviews.phase("20 %", split("v1", "v2", 20))
 	ratings.phase("60 %", split("w1", "w2", 60))
 	reviews.seen(200)

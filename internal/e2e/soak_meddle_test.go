@@ -44,7 +44,7 @@ func (s *soak) editRoutes() {
 		s.mine[name] = mineOf(route.Strip(vs))
 		return true, ""
 	})
-	s.tr.seen(s.tr.Now().Targets["gateway"].Requests + 20)
+	s.tr.more(20)
 }
 
 // scale changes the original's count, which the grayscale version follows.
@@ -53,7 +53,7 @@ func (s *soak) scale() {
 	if _, err := s.w.try("", "scale", "deployment", s.deployment, fmt.Sprintf("--replicas=%d", 1+s.pick(3))); err != nil {
 		return // what runs there is not the user's to scale any more
 	}
-	s.tr.seen(s.tr.Now().Targets["gateway"].Requests + 20)
+	s.tr.more(20)
 }
 
 // churn makes and deletes routes of other hosts, which keeps istiod from rest.
@@ -85,7 +85,7 @@ metadata: {name: more}
 spec: {host: reviews, trafficPolicy: {connectionPool: {tcp: {maxConnections: 700}}}}
 `)
 	s.mine["more"] = mineOf(s.w.get(destinationRules, "more"))
-	s.tr.seen(s.tr.Now().Targets["gateway"].Requests + 20)
+	s.tr.more(20)
 }
 
 // losePods makes the grayscale version's pods unready for a while: its requests

@@ -112,6 +112,22 @@ func (tr *traffic) seen(n int) {
 	})
 }
 
+// more waits until that many requests more of every target began than now: what
+// the status calls delivered reaches the proxies a moment later.
+func (tr *traffic) more(n int) {
+	tr.w.t.Helper()
+	before := tr.Now()
+	tr.w.eventually(fmt.Sprintf("%d requests more by every way", n), func() (bool, string) {
+		now := tr.Now()
+		for name, c := range now.Targets {
+			if c.Requests < before.Targets[name].Requests+n {
+				return false, fmt.Sprintf("%+v", now)
+			}
+		}
+		return true, ""
+	})
+}
+
 // settle begins phases until one has answers of that version only (empty: of
 // any), and no failure: from then on there must not be another.
 func (tr *traffic) settle(name, version string, limit time.Duration) {

@@ -35,7 +35,7 @@ func repaired(t *testing.T) {
 		routes := spec(t, w.get(virtualServices, "front")) + spec(t, w.get(virtualServices, "reviews"))
 		return s.Live != nil && s.Live.Weight == s.Live.Most && s.Live.Weight.String() == "50" && strings.Count(routes, `"grayscale-version"`) == 4
 	})
-	tr.seen(tr.Now().Targets["sidecar"].Requests + 30)
+	tr.more(30)
 	tr.phase("repaired", split("v1", "v2", 50))
 	tr.seen(200)
 	w.annotate("reviews-v1", "end=cancel")

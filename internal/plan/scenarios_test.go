@@ -55,6 +55,7 @@ var scenarios = []scenario{
 	// Somebody meddles.
 	{"lost: the pods fail, Envoy fails over", plain, []step{asks("weight=50"), sick("v2"), well("v2")}, ""},
 	{"lost: the pods fail, the subset is strict", strict, []step{asks("weight=50"), sick("v2"), well("v2")}, ""},
+	{"lost: the pods fail, and no traffic is asked for", plain, []step{asks(), sick("v2"), well("v2")}, ""},
 	{"lost: the clone is deleted", plain, []step{asks("weight=50"), deletes("Deployment shop/reviews-v2")}, ""},
 	{"lost: the clone is scaled away", plain, []step{asks("weight=50"), func(c *cluster) { c.scale("shop/reviews-v2", 0) }}, ""},
 	{"lost: the original fails", plain, []step{asks("weight=50"), sick("v1"), well("v1")}, ""},

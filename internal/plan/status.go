@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
@@ -165,6 +166,7 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 	case v.strays() != "":
 		return true, release.ReasonPodLabels, v.strays()
 	case v.holdingFor() > 0:
+		p.sooner(time.Duration(v.holdingFor())) // no event tells when it has stayed ready for so long
 		return true, release.ReasonNoEndpoints, "the grayscale version is back, and gets traffic again once it has stayed ready"
 	case o.Asked.Unrouted != "":
 		return true, release.ReasonUnrouted, "there is another way to the pods than the routes: " + o.Asked.Unrouted
