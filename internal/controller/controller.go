@@ -104,7 +104,7 @@ func (r *Reconciler) denied(ctx context.Context, s plan.Snapshot, cause error) e
 }
 
 // scalerPeriod is how soon it is seen that an autoscaler which holds up a finish
-// has gone. Those are listed in one namespace; a watch would be told of every
+// has gone, or another way to the pods. Those are listed in one namespace; a watch would be told of every
 // count of every autoscaler in the cluster.
 const scalerPeriod = 15 * time.Second
 
@@ -120,7 +120,7 @@ func again(p plan.Plan) time.Duration {
 	switch {
 	case p.Status != nil && !p.Status.Phase.Ended():
 		sooner(snapshot.WayPeriod)
-		if c := p.Status.Condition(release.Degraded); c != nil && c.Reason == release.ReasonManaged {
+		if c := p.Status.Condition(release.Degraded); c != nil && (c.Reason == release.ReasonManaged || c.Reason == release.ReasonUnrouted) {
 			sooner(scalerPeriod)
 		}
 	case len(p.Refused) > 0:

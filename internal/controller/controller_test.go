@@ -49,6 +49,7 @@ func TestAgain(t *testing.T) {
 		"it runs, and waits":         {plan.Plan{After: time.Second, Status: status(release.Ready, release.ReasonAsExpected)}, time.Second},
 		"it runs, and waits long":    {plan.Plan{After: time.Hour, Status: status(release.Ready, release.ReasonAsExpected)}, snapshot.WayPeriod},
 		"an autoscaler holds it up":  {plan.Plan{Status: status(release.TakenOver, release.ReasonManaged)}, scalerPeriod},
+		"another way is there":       {plan.Plan{Status: status(release.Starting, release.ReasonUnrouted)}, scalerPeriod},
 		"it is over":                 {plan.Plan{Status: status(release.Finished, release.ReasonAsExpected)}, 0},
 		"what a lost one left waits": {plan.Plan{After: time.Second}, time.Second},
 	} {

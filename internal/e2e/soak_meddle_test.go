@@ -41,7 +41,7 @@ func (s *soak) editRoutes() {
 		if err := cluster.Update(s.w.ctx, vs); err != nil {
 			return false, err.Error() // somebody else wrote
 		}
-		s.mine[name] = mineOf(route.Strip(vs))
+		s.mine["VirtualService "+name] = mineOf(route.Strip(vs))
 		return true, ""
 	})
 	s.tr.more(20)
@@ -76,7 +76,7 @@ func (s *soak) rule() {
 	s.w.t.Helper()
 	if s.w.get(destinationRules, "more") != nil {
 		s.w.kubectl("delete", "destinationrule", "more")
-		delete(s.mine, "more")
+		delete(s.mine, "DestinationRule more")
 		return
 	}
 	s.w.apply(`apiVersion: networking.istio.io/v1
@@ -84,7 +84,7 @@ kind: DestinationRule
 metadata: {name: more}
 spec: {host: reviews, trafficPolicy: {connectionPool: {tcp: {maxConnections: 700}}}}
 `)
-	s.mine["more"] = mineOf(s.w.get(destinationRules, "more"))
+	s.mine["DestinationRule more"] = mineOf(s.w.get(destinationRules, "more"))
 	s.tr.more(20)
 }
 
@@ -133,13 +133,13 @@ func (s *soak) lost() {
 	s.w.clean()
 }
 
-// mine gives the user's routes and rules.
+// mine gives the user's routes and rules, by kind and name.
 func (w *world) mine() map[string]string {
 	w.t.Helper()
 	out := map[string]string{}
 	for _, u := range append(w.list(virtualServices), w.list(destinationRules)...) {
 		if !route.Ours(&u) {
-			out[u.GetName()] = mineOf(&u)
+			out[u.GetKind()+" "+u.GetName()] = mineOf(&u)
 		}
 	}
 	return out

@@ -52,6 +52,10 @@ func findWays(ctx context.Context, live client.Reader, namespace string) (ways, 
 // WayPeriod is how old what a running release knows of other ways may be.
 const WayPeriod = 2 * time.Minute
 
+// wayRecheck is the same for ways that there were: who has taken one away waits
+// for that to be seen.
+const wayRecheck = 10 * time.Second
+
 // Ways keeps for all running releases together what other ways there are. No
 // cache is worth it: a watch of seven kinds in all namespaces would cost memory
 // and traffic all the time, and a list of each, every WayPeriod, costs that only
@@ -68,7 +72,8 @@ func (w *Ways) of(ctx context.Context, live client.Reader, key types.NamespacedN
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.Now()
-	if w.read.IsZero() || now.Sub(w.read) >= WayPeriod {
+	age := now.Sub(w.read)
+	if w.read.IsZero() || age >= WayPeriod || age >= wayRecheck && len(w.ways.of(key)) > 0 {
 		found, err := findWays(ctx, live, "")
 		if err != nil {
 			return nil, err

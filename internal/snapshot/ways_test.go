@@ -222,32 +222,43 @@ func (c *counting) List(ctx context.Context, l client.ObjectList, opts ...client
 	return c.Reader.List(ctx, l, opts...)
 }
 
-// TestWaysAreShared: running releases look together, all WayPeriod; a release that
-// starts looks for itself.
+// TestWaysAreShared: running releases look together, all WayPeriod, and much
+// sooner for one that has other ways; a release that starts looks for itself.
 func TestWaysAreShared(t *testing.T) {
-	objects := parse(t, shop+"\n---\n"+others)
-	files := snapshot.Files(objects)
-	c, now := &counting{Reader: files}, time.Unix(0, 0)
-	ways := &snapshot.Ways{Now: func() time.Time { return now }}
-	read := func(reader client.Reader) (ingresses []string) {
-		t.Helper()
-		c.lists = nil
-		s, err := snapshot.Source{Reader: reader, Live: c, Ways: ways}.Read(context.Background(), reviews, plan.Defaults)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want(t, "other ways", what(s.Ways), allWays...)
-		return slices.DeleteFunc(c.lists, func(l string) bool { return !strings.HasPrefix(l, "Ingress") })
+	for name, test := range map[string]struct {
+		beside string
+		ways   []string
+		again  time.Duration
+	}{
+		"other ways": {"\n---\n" + others, allWays, 10 * time.Second},
+		"none":       {"", nil, snapshot.WayPeriod},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objects := parse(t, shop+test.beside)
+			files := snapshot.Files(objects)
+			c, now := &counting{Reader: files}, time.Unix(0, 0)
+			ways := &snapshot.Ways{Now: func() time.Time { return now }}
+			read := func(reader client.Reader) (ingresses []string) {
+				t.Helper()
+				c.lists = nil
+				s, err := snapshot.Source{Reader: reader, Live: c, Ways: ways}.Read(context.Background(), reviews, plan.Defaults)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want(t, "other ways", what(s.Ways), test.ways...)
+				return slices.DeleteFunc(c.lists, func(l string) bool { return !strings.HasPrefix(l, "Ingress") })
+			}
+			want(t, "a start", read(files), "IngressList shop")
+			want(t, "a second look at it", read(files), "IngressList shop")
+			held(t, objects, release.Routing)
+			running := snapshot.Files(objects)
+			want(t, "a running release", read(running), "IngressList ")
+			now = now.Add(test.again - time.Second)
+			want(t, "soon after", read(running))
+			now = now.Add(time.Second)
+			want(t, "later", read(running), "IngressList ")
+		})
 	}
-	want(t, "a start", read(files), "IngressList shop")
-	want(t, "a second look at it", read(files), "IngressList shop")
-	held(t, objects, release.Routing)
-	running := snapshot.Files(objects)
-	want(t, "a running release", read(running), "IngressList ")
-	now = now.Add(snapshot.WayPeriod - time.Second)
-	want(t, "soon after", read(running))
-	now = now.Add(time.Second)
-	want(t, "later", read(running), "IngressList ")
 }
 
 // paged serves a kind in one version only, and two objects at a time.
