@@ -401,18 +401,24 @@ spec: {hosts: [shop.example.com], gateways: [front], http: [{delegate: {name: pa
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: other-root, namespace: edge}
-spec: {hosts: [shop.example.com], gateways: [front], http: [{delegate: {name: part}}]}
+spec: {hosts: [other.example.com], gateways: [front], http: [{delegate: {name: part}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: neighbour, namespace: edge}
+spec: {hosts: [shop.example.com], gateways: [front], http: [{route: [{destination: {host: elsewhere}}]}]}
 `
 
-// TestRoots: who delegates to a VirtualService of the Service's is there.
+// TestRoots: who delegates to a VirtualService of the Service's is there, and who
+// stands beside it for a host at a gateway.
 func TestRoots(t *testing.T) {
 	objects := parse(t, shop+"\n---\n"+delegates)
 	s, err := snapshot.Read(context.Background(), snapshot.Files(objects), reviews, plan.Defaults)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want(t, "VirtualServices", names(s.VirtualServices), "edge/front", "edge/root", "edge/wildcard", "shop/part", "shop/short")
-	want(t, "index", snapshot.VirtualServiceIndex(objects[len(objects)-2]), "to edge/other", "to shop/part")
+	want(t, "VirtualServices", names(s.VirtualServices), "edge/front", "edge/neighbour", "edge/root", "edge/wildcard", "shop/part", "shop/short")
+	want(t, "index", snapshot.VirtualServiceIndex(objects[len(objects)-3]), "to edge/other", "to shop/part", "at edge/front shop.example.com")
 }
 
 // TestOriginalOfAnEnd: what a finish writes is read whole, where the cache holds
