@@ -102,6 +102,15 @@ func equal(a, b release.Policy) bool {
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
+// degraded says what is wrong with a release; empty when nothing is.
+func degraded(r view.Release) string {
+	if r.Status == nil || !r.Status.Is(release.Degraded) {
+		return ""
+	}
+	c := r.Status.Condition(release.Degraded)
+	return fmt.Sprintf("%s (%s): %s", c.Type, c.Reason, c.Message)
+}
+
 // await waits until a release reaches a goal, with progress on stderr.
 func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration) (view.Release, error) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
@@ -110,9 +119,15 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 	defer line.end()
 	var last view.Release
 	var why *trouble
-	told, commit := false, ""
+	told, wrong, commit := false, "", ""
 	fo := e.follower(f)
 	fo.stalled = func() {
+		if text := degraded(last); text != wrong {
+			wrong = text
+			if text != "" {
+				line.note("  %s", text)
+			}
+		}
 		if why != nil {
 			why.show(limited, line)
 		}

@@ -83,16 +83,22 @@ func (e *Env) look(ctx context.Context, f found) (r view.Release) {
 	r.Holds, r.Refused = p.Holds, p.Refused
 	if f.claimed && p.Status != nil && p.Status.Task == f.task {
 		r.Status = p.Status
-		keepFought(f.status, p.Status)
+		keepWritten(f.status, p)
 	}
 	return r
 }
 
-// keepFought tells of a fight what the controller wrote down: it remembers its
-// own writes, and nobody else can count them. What else is wrong comes from it.
-func keepFought(written, fresh *release.Status) {
+// keepWritten keeps what the controller wrote down and no reading of the cluster
+// can find out: that it is fought with, for it remembers its own writes, and
+// that the API server refuses a write of its, while there is one to be made.
+// What else is wrong comes from the plan.
+func keepWritten(written *release.Status, p plan.Plan) {
 	c := written.Condition(release.Degraded)
-	if c != nil && c.Reason == release.ReasonFought && written.Is(release.Degraded) {
-		meta.SetStatusCondition(&fresh.Conditions, *c)
+	if c == nil || !written.Is(release.Degraded) {
+		return
+	}
+	switch {
+	case c.Reason == release.ReasonFought, c.Reason == release.ReasonRefused && len(p.Changes) > 0:
+		meta.SetStatusCondition(&p.Status.Conditions, *c)
 	}
 }

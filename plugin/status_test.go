@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
@@ -27,6 +28,26 @@ func TestStatusTellsOfAFight(t *testing.T) {
 	said := newWorld(t, objects...).ok("status", "reviews-v2")
 	if !strings.Contains(said, "Degraded (Fought): argocd-controller (Apply) keeps undoing") {
 		t.Errorf("the fight is not told:\n%s", said)
+	}
+}
+
+// TestARefusedWriteIsTold: what the API server refuses the controller, no plan
+// knows; it counts while the plan still has something to write.
+func TestARefusedWriteIsTold(t *testing.T) {
+	const why = "a write is refused, and is tried again: policy freeze denied it"
+	status := statusOfClaim(reviews, reviewsV1, "reviews-v2", release.Starting, release.Policy{Weight: 1000, Traffic: "policy"})
+	status.SetCondition(release.Degraded, true, release.ReasonRefused, why, noon)
+	original := deployment("reviews-v1", "v1", map[string]string{"release": "reviews-v2", "service": "reviews", "image": "v2", "weight": "10"})
+	w := newWorld(t, append([]*unstructured.Unstructured{annotated(reviews, intent.AnnotationStatus, status), original}, pods(t, "v1")...)...)
+	if said := w.ok("status", "reviews-v2"); !strings.Contains(said, "Degraded (Refused): a write is refused, and is tried again") {
+		t.Errorf("the refusal is not told:\n%s", said)
+	}
+	w.fails(exitTimeout, []string{"Degraded (Refused): " + why}, "wait", "reviews-v2", "--for", "ready", "--timeout", "6s")
+
+	fresh := release.Status{}
+	keepWritten(&status, plan.Plan{Status: &fresh})
+	if fresh.Condition(release.Degraded) != nil {
+		t.Error("a refusal is told where nothing is left to be written")
 	}
 }
 
