@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
@@ -40,7 +41,7 @@ var (
 		case release.Finishing, release.Finished:
 			return true, nil
 		}
-		return false, lost(r)
+		return false, cmp.Or(lost(r), held(r, "takeover"))
 	}}
 	// untilOriginal: the original has all traffic, and the clone stays.
 	untilOriginal = goal{"the original has all traffic", func(r view.Release) (bool, error) {
@@ -53,8 +54,11 @@ var (
 		}
 		return r.Ended, nil
 	}}
-	untilFinished  = endedAs(release.Finished)
 	untilCancelled = endedAs(release.Cancelled)
+	untilFinished  = goal{untilCancelled.name, func(r view.Release) (bool, error) {
+		done, err := endedAs(release.Finished).reached(r)
+		return done, cmp.Or(err, held(r, "finish"))
+	}}
 )
 
 // endedAs is over in that way, and no other.
@@ -65,6 +69,35 @@ func endedAs(phase release.Phase) goal {
 		}
 		return r.Ended, nil
 	}}
+}
+
+// risk is what holds the verb that is asked for until the user accepts it;
+// empty: nothing does.
+func risk(r view.Release) intent.Risk {
+	c := r.Status.Condition(release.Progressing)
+	if r.Ended || c == nil || !r.Status.Is(release.Progressing) {
+		return ""
+	}
+	switch c.Reason {
+	case release.ReasonManaged:
+		return intent.Managed
+	case release.ReasonUndersized:
+		return intent.Undersized
+	case release.ReasonUnrouted:
+		return intent.Unrouted
+	}
+	return ""
+}
+
+// held is the error of a verb that goes on only once the user accepts a risk. A
+// status that can't be read anew may be older than an acceptance.
+func held(r view.Release, verb string) error {
+	risk := risk(r)
+	if risk == "" || r.Stale != "" {
+		return nil
+	}
+	return fmt.Errorf("release %s is held, and goes on once that is changed or accepted with %s %s --accept %s: %s",
+		r.Name(), verb, r.Status.Task, risk, r.Status.Condition(release.Progressing).Message)
 }
 
 // delivered says whether the routes, as read back, are what the annotations

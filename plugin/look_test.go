@@ -268,3 +268,34 @@ func TestGoals(t *testing.T) {
 		t.Error("a policy counts as delivered while it propagates")
 	}
 }
+
+// TestHeldGoals: what waits for a risk to be accepted is not waited for.
+func TestHeldGoals(t *testing.T) {
+	for reason, risk := range map[string]string{release.ReasonManaged: "managed", release.ReasonUndersized: "undersized", release.ReasonUnrouted: "unrouted"} {
+		s := &release.Status{Task: "task", Phase: release.TakenOver, Policy: release.Policy{Traffic: "grayscale", End: "finish"}}
+		s.SetCondition(release.Progressing, true, reason, "it is held", noon)
+		r := view.Release{Namespace: "shop", Status: s, Claimed: true, Current: true}
+		done, err := untilFinished.reached(r)
+		if done || err == nil || codeOf(err) != exitFailed || !strings.Contains(err.Error(), "finish task --accept "+risk+": it is held") {
+			t.Errorf("%s: waiting for the end gives %v, %v", reason, done, err)
+		}
+		e := NewEnv("kubectl grayscale", quiet)
+		if steps := e.nextSteps(r); len(steps) != 2 || !strings.Contains(steps[0].Command, "finish task --accept "+risk) {
+			t.Errorf("%s: next is %v", reason, steps)
+		}
+		s.Phase, s.Policy.End = release.Ready, ""
+		if _, err := untilTakenOver.reached(r); err == nil || !strings.Contains(err.Error(), "takeover task --accept "+risk) {
+			t.Errorf("%s: waiting for the take-over gives %v", reason, err)
+		}
+		if steps := e.nextSteps(r); !strings.Contains(steps[0].Command, "takeover task --accept "+risk) {
+			t.Errorf("%s: next is %v", reason, steps)
+		}
+		r.Stale = "forbidden"
+		if _, err := untilFinished.reached(r); err != nil {
+			t.Errorf("%s: a status that may be older than the acceptance gives %v", reason, err)
+		}
+		if _, err := untilCancelled.reached(r); err != nil {
+			t.Errorf("%s: a cancel is held by %v", reason, err)
+		}
+	}
+}

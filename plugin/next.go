@@ -17,6 +17,16 @@ func (e *Env) nextSteps(r view.Release) []view.Step {
 	if !r.Claimed && !r.Ended {
 		return []view.Step{watch, step("take it back", "cancel", task)}
 	}
+	if risk := risk(r); risk != "" {
+		verb := "policy"
+		switch p := r.Status.Policy; {
+		case p.End == intent.EndFinish:
+			verb = "finish"
+		case p.Traffic == intent.TrafficGrayscale:
+			verb = "takeover"
+		}
+		return []view.Step{step("go on, and take the risk", verb, task, "--accept", string(risk)), cancel}
+	}
 	switch r.Status.Phase {
 	case release.Pending, release.Starting:
 		return []view.Step{watch, cancel}
