@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -63,7 +62,7 @@ func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 	default:
 		var spec *release.Spec
 		v, spec = starts(v, i, original, world, claims)
-		v.refuse(patch(i, w.After)...)
+		v.refuse(unsaid(i, patch(i, w.After), v.Faults)...)
 		if spec != nil {
 			v.Add(managed(i, spec.Finish, workload.Manager(w.After)))
 			ask = &Question{Service: spec.Service.NamespacedName(), Intent: i, Spec: spec}
@@ -126,7 +125,7 @@ func patch(i intent.Intent, original *unstructured.Unstructured) intent.Faults {
 	}
 	template, _, _ := unstructured.NestedMap(original.Object, "spec", "template")
 	patched, err := workload.Patched(template, i.Patch)
-	if err == nil && reflect.DeepEqual(patched, template) {
+	if err == nil && workload.Same(patched, template) {
 		err = errors.New("it is like that already")
 	}
 	if err == nil {
@@ -155,6 +154,9 @@ func starts(v Verdict, i intent.Intent, original release.Workload, world release
 		v.warn(fmt.Sprintf("release %s of %s is cancelled first, then %s starts", mine.Status.Task, deployment(original), i.Release))
 	}
 	spec, faults := release.Resolve(i, original, world)
+	if at(intent.KeyPatch, v.Faults) && i.Image == "" {
+		faults = slices.DeleteFunc(faults, func(f intent.Fault) bool { return f.At == intent.KeyImage }) // the patch stands for one
+	}
 	v.refuse(unsaid(i, faults, v.Faults)...)
 	v.refuse(held(i, original, spec, claims)...)
 	v.Add(size(i, original.Replicas))
@@ -171,13 +173,15 @@ func starts(v Verdict, i intent.Intent, original release.Workload, world release
 // made from a bad version: a bad value has bad consequences, and those need no
 // sentence of their own.
 func unsaid(i intent.Intent, faults, said intent.Faults) intent.Faults {
-	at := func(key string, list intent.Faults) bool {
-		return slices.ContainsFunc(list, func(f intent.Fault) bool { return f.At == key })
-	}
 	badVersion := at(intent.KeyVersion, faults) || at(intent.KeyVersion, said)
 	return slices.DeleteFunc(slices.Clone(faults), func(f intent.Fault) bool {
 		return at(f.At, said) || f.At == intent.KeyName && i.Name == "" && badVersion
 	})
+}
+
+// at says whether a key has a fault.
+func at(key string, faults intent.Faults) bool {
+	return slices.ContainsFunc(faults, func(f intent.Fault) bool { return f.At == key })
 }
 
 // held says which other releases are in the way: one that holds the Service,

@@ -39,6 +39,24 @@ func TestIntent(t *testing.T) {
 			after:  keys("release=abc", "image=1.0", "weight=101", "wait=yes", "version=v1", "finish=replace", "replicas=0"),
 			faults: []string{`/wait: "yes" is not a key`, `/release: "abc" is not a task name`, `/replicas: "0"`, `/weight: "101"`, `/image: "1.0" is the image that runs`, `/version: "v1" is the version of the original`},
 		},
+		{
+			name: "a patch that does not fit", before: keys(), after: good("patch={spec: {containers: [{name: nope}]}}"), services: free, starts: true,
+			faults: []string{`adds "nope" to spec.containers without an image; those that exist: reviews`},
+		},
+		{
+			name: "a patch that changes nothing", before: keys(), after: good("patch={spec: {volumes: []}}"), services: free, starts: true,
+			faults: []string{"it is like that already"},
+		},
+		{
+			name: "a bad patch says no more than that", before: keys(), services: free, starts: true,
+			after:  keys("release=reviews-v2", "version=v2", "finish=replace", "patch=[]"),
+			faults: []string{"is not a YAML object"},
+		},
+		{
+			name: "a patch of labels says no more than that", before: keys(), services: free, starts: true,
+			after:  keys("release=reviews-v2", "version=v2", "finish=replace", "patch={metadata: {labels: {a: b}}}"),
+			faults: []string{"changes the pods' labels"},
+		},
 		{name: "no service", before: keys(), after: good(), faults: []string{"no Service selects the pods"}},
 		{
 			name: "two services", before: keys(), after: good(), services: append(free, service(t, "ratings", nil)),

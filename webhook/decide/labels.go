@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // splitLabels refuses to change, while a release runs, what its routes rely
@@ -22,7 +23,7 @@ func splitLabels(w Write, mine Claim) (faults intent.Faults) {
 	for _, key := range slices.Compact(keys) {
 		was, had := before.Template[key]
 		is, has := after.Template[key]
-		if was == is && had == has || arrives(mine, key, is) {
+		if was == is && had == has || arrives(w, mine, key) {
 			continue
 		}
 		faults = append(faults, intent.Fault{
@@ -34,10 +35,11 @@ func splitLabels(w Write, mine Claim) (faults intent.Faults) {
 	return faults
 }
 
-// arrives says whether a version label becomes the grayscale version's where the
-// release finishes in place and holds all traffic: the change that it waits for.
-func arrives(mine Claim, key, value string) bool {
+// arrives says whether a version label becomes the grayscale version's, together
+// with all else that makes it, where the release waits for just that.
+func arrives(w Write, mine Claim, key string) bool {
 	s := mine.Status
 	_, version := s.Original.Labels[key]
-	return version && value == s.Grayscale.Version && s.Finish == intent.InPlace && s.Live != nil && s.Live.Weight == intent.Full
+	c := s.Condition(release.Progressing)
+	return version && c != nil && c.Reason == release.ReasonWaitingForSource && workload.Arrived(w.After, s)
 }
