@@ -155,6 +155,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return true, release.ReasonOriginalGone, fmt.Sprintf("Deployment %s/%s is gone; make it again without its intent to cancel, or route everything to the grayscale version", v.Key.Namespace, s.Original.Name)
 	case s.Phase == release.Finishing && o.Origin.Updated && o.Origin.Trouble != "":
 		return true, release.ReasonPodsFailing, "a pod of the original with the grayscale version's template fails, and the clone keeps the traffic: " + o.Origin.Trouble
+	case s.Phase == release.Finishing && (d.Reason == release.ReasonUndersized || d.Reason == release.ReasonPaused):
+		return true, d.Reason, d.Message
 	case s.Phase.Ending() || s.Phase.Ended():
 		return false, release.ReasonAsExpected, "all is well"
 	case begun && o.Clone.Ready == 0:
@@ -218,7 +220,7 @@ func differs(before, after *release.Status) bool {
 				truths[kind] = truth{string(c.Status), c.Reason}
 			}
 		}
-		if waitsForSource(s) { // somebody is to act on it
+		if waitsForSource(s) { // somebody has to read what to commit
 			truths[release.Progressing] = truth{reason: release.ReasonWaitingForSource}
 		}
 		live := release.Live{}
@@ -229,9 +231,7 @@ func differs(before, after *release.Status) bool {
 		if s.Phase == release.Pending {
 			strict = "" // nothing rests on it yet, and the next phase tells it
 		}
-		c := s.Condition(release.Progressing)
-		source := c != nil && c.Reason == release.ReasonWaitingForSource // somebody has to read what to commit
-		return []any{s.Phase, s.Steps, live, s.Peak, strict, truths, source}
+		return []any{s.Phase, s.Steps, live, s.Peak, strict, truths}
 	}
 	return !reflect.DeepEqual(lasting(before), lasting(after))
 }
