@@ -299,3 +299,20 @@ func TestHeldGoals(t *testing.T) {
 		}
 	}
 }
+
+// TestWithoutController: what is named then is what works then.
+func TestWithoutController(t *testing.T) {
+	w := running(t, release.Routing, nil) // a cluster in which nothing is installed
+	said := w.ok("status", "reviews-v2")
+	_, next, _ := strings.Cut(said, "Next:")
+	for _, command := range []string{"cancel reviews-v2 --local -n shop", "takeover reviews-v2 --to original -n shop"} {
+		if !strings.Contains(next, command) {
+			t.Errorf("next lacks %q:\n%s", command, said)
+		}
+	}
+	if strings.Contains(next, "policy") {
+		t.Errorf("next names what needs the controller:\n%s", next)
+	}
+	w.fails(exitTimeout, []string{"nothing moves: ", "cancel reviews-v2 --local -n shop", "takeover reviews-v2 --to original -n shop"},
+		"cancel", "reviews-v2", "--wait", "--timeout", "6s")
+}

@@ -17,6 +17,12 @@ func (e *Env) nextSteps(r view.Release) []view.Step {
 	if !r.Claimed && !r.Ended {
 		return []view.Step{watch, step("take it back", "cancel", task)}
 	}
+	if r.Down != "" && r.Claimed && !r.Ended {
+		return []view.Step{
+			step("back to the original without the controller", "cancel", task, "--local"),
+			step("all traffic to the original as soon as it returns", "takeover", task, "--to", "original"),
+		}
+	}
 	if risk := risk(r); risk != "" {
 		verb := "policy"
 		switch p := r.Status.Policy; {
