@@ -87,7 +87,7 @@ func (o *policyOptions) run(ctx context.Context, e *Env, task string) error {
 		if there.Form == intent.BlueGreen {
 			return e.noPartial(f)
 		}
-		w, done = o.steer(e, there)
+		w, done = o.steer(there)
 	}
 	if o.replicas != "" {
 		w.set(intent.KeyReplicas, o.replicas)
@@ -99,15 +99,15 @@ func (o *policyOptions) run(ctx context.Context, e *Env, task string) error {
 	return nil
 }
 
-// steer gives the words of a policy, and says what they come to.
-func (o *policyOptions) steer(e *Env, there intent.Intent) (w words, done string) {
+// steer gives the words of a policy, and what they come to.
+func (o *policyOptions) steer(there intent.Intent) (w words, done string) {
 	w = o.words()
 	if o.clearMatch {
 		w.remove(intent.KeyMatch)
 	}
 	if there.Traffic != intent.TrafficPolicy {
 		w.set(intent.KeyTraffic, string(intent.TrafficPolicy))
-		e.Say("The traffic was set to the %s version; it follows the policy again.", there.Traffic)
+		o.note = fmt.Sprintf("The traffic was set to the %s version; it follows the policy again.", there.Traffic)
 	}
 	switch asked := o.String(); {
 	case asked == "":

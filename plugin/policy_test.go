@@ -1,6 +1,8 @@
 package plugin
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -8,6 +10,8 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
@@ -102,6 +106,20 @@ func TestPolicyByContentAfterTakeover(t *testing.T) {
 	}
 	if got := w.intent("reviews-v1")["traffic"]; got != "policy" {
 		t.Errorf("traffic is %q", got)
+	}
+}
+
+// TestPolicyTellsNothingBeforeTheWrite: what was not written has not happened.
+func TestPolicyTellsNothingBeforeTheWrite(t *testing.T) {
+	w := running(t, release.TakenOver, map[string]string{"traffic": "grayscale"})
+	w.WithWatch = interceptor.NewClient(w.WithWatch, interceptor.Funcs{
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return errors.New("no right to patch")
+		},
+	})
+	stdout, stderr, code := w.run("policy", "reviews-v2", "--weight", "5")
+	if said := stdout + stderr; code != exitFailed || strings.Contains(said, "follows the policy again") || !strings.Contains(said, "no right to patch") {
+		t.Errorf("exit status %d: %s", code, said)
 	}
 }
 

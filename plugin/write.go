@@ -21,6 +21,7 @@ type writeOptions struct {
 	wait    bool
 	timeout time.Duration
 	accept  []string
+	note    string // chatter for once the write has been done
 }
 
 func (o *writeOptions) addFlags(f *pflag.FlagSet, until string) {
@@ -75,6 +76,9 @@ func (o *writeOptions) change(ctx context.Context, e *Env, f found, w words, don
 	}
 	if !changed {
 		done = "unchanged"
+	}
+	if o.note != "" && o.dryRun == "" {
+		e.Say("%s", o.note)
 	}
 	return o.report(ctx, e, f, after, done, g)
 }
