@@ -140,5 +140,5 @@ func (w warner) HandleWarningHeaderWithContext(_ context.Context, code int, _ st
 		return
 	}
 	t := w.e.terminal(w.e.ErrOut)
-	w.e.Say("%s %s", t.Yellow("Warning:"), text)
+	w.e.Say("%s %s", t.Yellow("Warning:"), writtenAsFlags(text))
 }

@@ -66,6 +66,9 @@ func refusal(err error) (sentences string, ok bool) {
 		return "", false
 	}
 	_, sentences, ok = strings.Cut(status.Status().Message, " denied the request: ")
+	if first, rest, several := strings.Cut(sentences, "\n"); several && strings.HasSuffix(first, " is refused:") {
+		return rest, ok // the object is named by whoever tells of the refusal
+	}
 	return sentences, ok
 }
 
@@ -77,7 +80,7 @@ func noAnswer(err error) bool {
 // friendly says what a user can do about an error of the API server's.
 func (e *Env) friendly(ctx context.Context, err error) error {
 	if sentences, ok := refusal(err); ok {
-		return fmt.Errorf("refused:\n%s", bullets(sentences))
+		return fmt.Errorf("refused:\n%s", bullets(writtenAsFlags(sentences)))
 	}
 	if noAnswer(err) {
 		installed, _ := e.installation(ctx) // the answer is a hint alone
@@ -124,6 +127,8 @@ func flagFor(key string) string {
 		return "--patch-file"
 	case intent.KeyTraffic:
 		return "takeover --to"
+	case intent.KeyEnd, intent.KeyBy, intent.LabelTask, intent.LabelOf, intent.AnnotationStatus, intent.AnnotationHistory:
+		return key // no flag says it
 	}
 	return "--" + strings.TrimPrefix(key, intent.Prefix)
 }
@@ -135,6 +140,9 @@ var annotation = regexp.MustCompile(regexp.QuoteMeta(intent.Prefix) + `[a-z]+(: 
 func writtenAsFlags(sentence string) string {
 	return annotation.ReplaceAllStringFunc(sentence, func(s string) string {
 		key, value, given := strings.Cut(s, ": ")
+		if flagFor(key) == key {
+			return s
+		}
 		if given {
 			return flagFor(key) + " " + strings.Trim(value, `"`)
 		}

@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -223,12 +226,40 @@ func TestCreateRefusesForms(t *testing.T) {
 	}
 }
 
+// TestRefusalOfAWebhook: its sentences are told once, in the user's own words.
+func TestRefusalOfAWebhook(t *testing.T) {
+	w := running(t, release.Routing, nil)
+	refused := apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "reviews-v1", nil)
+	refused.ErrStatus.Message = `admission webhook "intent.grayscale.dev" denied the request: Deployment shop/reviews-v1 is refused:
+grayscale.dev/weight: "5" is in doubt, or accept the risk with grayscale.dev/accept: unrouted`
+	w.WithWatch = interceptor.NewClient(w.WithWatch, interceptor.Funcs{
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return refused
+		},
+	})
+	_, stderr, _ := w.run("policy", "reviews-v2", "--weight", "5")
+	want := "annotating Deployment shop/reviews-v1: refused:\n  - --weight 5 is in doubt, or accept the risk with --accept unrouted\n"
+	if !strings.HasSuffix(stderr, want) {
+		t.Errorf("it says %q, want %q", stderr, want)
+	}
+}
+
+func TestWarningsAsFlags(t *testing.T) {
+	var out strings.Builder
+	e := NewEnv("kubectl grayscale", genericiooptions.IOStreams{ErrOut: &out})
+	warner{e}.HandleWarningHeaderWithContext(t.Context(), 299, "-", "undersized: write grayscale.dev/replicas: auto")
+	if got := out.String(); got != "Warning: undersized: write --replicas auto\n" {
+		t.Errorf("it says %q", got)
+	}
+}
+
 func TestWrittenAsFlags(t *testing.T) {
 	for in, want := range map[string]string{
 		`write grayscale.dev/weight: "0", or remove one of them`:            "write --weight 0, or remove one of them",
 		"remove it, and write grayscale.dev/traffic: grayscale or original": "remove it, and write takeover --to grayscale or original",
 		"or accept the risk with grayscale.dev/accept: unrouted":            "or accept the risk with --accept unrouted",
 		intent.KeyPatch + " is empty":                                       "--patch-file is empty",
+		`label grayscale.dev/task: "a" is not the task's`:                   `label grayscale.dev/task: "a" is not the task's`,
 		"nothing to do with it":                                             "nothing to do with it",
 	} {
 		if got := writtenAsFlags(in); got != want {
