@@ -140,6 +140,8 @@ func (m Match) faults(at string) []Fault {
 		return fault("has a control character, which no header can hold", "remove it")
 	case strings.Contains(m.Value, " && ") || strings.HasSuffix(m.Value, " &&"):
 		return fault("has && after a space, which joins conditions in a flag", "write a regex with &{2} in its place")
+	case glued.MatchString(m.Value): // no flag could say it
+		return fault(gluedWhy, gluedRight)
 	case m.Kind == Regex:
 		return regexFaults(at, m.Value)
 	case m.Value != strings.TrimLeft(m.Value, " \t"), m.Kind == Exact && m.Value != strings.TrimRight(m.Value, " \t"):

@@ -3,12 +3,22 @@ package content
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // and joins conditions in a flag.
 const and = " && "
+
+// glued is an && that was meant to join conditions, and would be part of a value.
+var glued = regexp.MustCompile(`&&\s*(cookie|header|query|os|browser):`)
+
+// gluedWhy and gluedRight say so.
+const (
+	gluedWhy   = "has && before a condition, and not between spaces"
+	gluedRight = "write && between spaces to join conditions, or a regex with &{2} for a value that has it"
+)
 
 // ParseFlag reads the value of --match: conditions joined by " && ".
 //
@@ -44,6 +54,9 @@ func ParseFlag(s string) (Rule, error) {
 
 // add adds one condition of a flag.
 func (r *Rule) add(part string) *Fault {
+	if glued.MatchString(part) {
+		return &Fault{Value: part, Why: gluedWhy, Right: gluedRight}
+	}
 	place, what, ok := strings.Cut(strings.TrimLeft(part, " "), ":")
 	twice := &Fault{Value: part, Why: "is the second condition on the same", Right: "write one, or a rule for each"}
 	switch place = strings.TrimSpace(place); {

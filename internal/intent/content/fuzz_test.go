@@ -39,7 +39,7 @@ func FuzzParse(f *testing.F) {
 
 // FuzzParseFlag: the same for a flag.
 func FuzzParseFlag(f *testing.F) {
-	for _, seed := range []string{"cookie:User=Internal && header:a^=b && query:v~^2 && os:iOS,Android && browser:Chrome", "cookie:~User=.*", "header:a~(?i)b{2,3}?", "cookie:a~[^;\\w]|b$", "query:a=&&"} {
+	for _, seed := range []string{"cookie:User=Internal && header:a^=b && query:v~^2 && os:iOS,Android && browser:Chrome", "cookie:~User=.*", "header:a~(?i)b{2,3}?", "cookie:a~[^;\\w]|b$", "query:a=&&", "header:a=b&&os:iOS", "header:a&& && os:iOS"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, flag string) {

@@ -240,3 +240,25 @@ func TestDocumentedRules(t *testing.T) {
 		}
 	}
 }
+
+// TestGluedAnd: an && without spaces before a condition is no part of a value.
+func TestGluedAnd(t *testing.T) {
+	for _, flag := range []string{
+		"cookie:User=Internal&&os:iOS", "header:a=b&& os:iOS", "header:a^=b &&browser:Chrome", "query:v~^2&&\tcookie:a=b",
+		"header:a&&header:b", "os:iOS&&browser:Chrome", "cookie:a=b && os:iOS&&query:v=1",
+	} {
+		if rule, err := content.ParseFlag(flag); err == nil || !strings.Contains(err.Error(), "write && between spaces") {
+			t.Errorf("%q becomes %+v, %v", flag, rule, err)
+		}
+	}
+	for _, text := range []string{"- headers: {a: {exact: 'b&&os:iOS'}}", "- query: {v: {regex: 'a&&os:b'}}"} {
+		if rules, faults := content.Parse(text); len(faults) == 0 {
+			t.Errorf("%s becomes %v, which no flag can say", text, rules)
+		}
+	}
+	for _, text := range []string{"- headers: {a: {exact: 'b&&c'}}", "- headers: {a: {exact: 'b&&oss:iOS&&'}}", "- headers: {a: {regex: 'a&{2}os:b'}}", "- {headers: {'a&&': {present: true}}, os: [iOS]}"} {
+		if _, faults := content.Parse(text); len(faults) > 0 {
+			t.Errorf("%s is refused: %v", text, faults)
+		}
+	}
+}
