@@ -2,34 +2,15 @@ package intent
 
 import "fmt"
 
-// fixed are the keys that can't change once a release has started.
-var fixed = []string{KeyForm, KeyService, KeyVersion, KeyImage, KeyPatch, KeyName, KeyFinish}
-
 // Change says what is forbidden in the step from one intent to the next, both
-// as annotations. running is the task that holds the claim for this
-// Deployment; empty when none does, and then nothing is fixed.
-func Change(before, after map[string]string, running string) Faults {
+// as annotations: what the next release would take over from the last. What a
+// release that runs has fixed is in its claim, and not for the words to say.
+func Change(before, after map[string]string) Faults {
 	was, is := before[KeyRelease], after[KeyRelease]
-	if was == "" || is == "" {
+	if was == "" || is == "" || was == is {
 		return nil
 	}
-	if was != is {
-		return carriedOver(before, after)
-	}
-	if running != was {
-		return nil
-	}
-	var faults Faults
-	for _, key := range fixed {
-		if before[key] != after[key] {
-			faults = append(faults, Fault{
-				Kind: Forbidden, At: key, Value: after[key],
-				Why:   fmt.Sprintf("is fixed while release %s runs (it was %q)", was, clip(before[key])),
-				Right: "cancel the release first, or write another release name with it",
-			})
-		}
-	}
-	return faults
+	return carriedOver(before, after)
 }
 
 // carriedOver refuses a new release that would end, or take over, only because

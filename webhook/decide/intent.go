@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -44,14 +45,11 @@ func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 		return v, nil
 	}
 	v.refuse(faults...)
-	task := ""
-	if running {
-		task = mine.Status.Task
-	}
-	v.refuse(intent.Change(before, after, task)...)
+	v.refuse(intent.Change(before, after)...)
 	switch {
-	case running && task == i.Release:
-		v.Add(goesOn(i, before, mine))
+	case running && mine.Status.Task == i.Release:
+		v.refuse(unsaid(i, fixed(i, before, after, mine), v.Faults)...)
+		v.Add(goesOn(i, mine))
 		v.Add(managed(i, mine.Status.Finish, workload.Manager(w.After)))
 		if routesChange(before, after) {
 			ask = &Question{Service: mine.Service.NamespacedName(), Intent: i}
@@ -85,10 +83,7 @@ func withoutRelease(faults intent.Faults) intent.Faults {
 
 // goesOn judges a write to the intent of a release that runs: what it started
 // with isn't resolved again, for its clone is among the objects by now.
-func goesOn(i intent.Intent, before map[string]string, mine Claim) (v Verdict) {
-	if !intent.Starts(before) {
-		v.refuse(resumed(i, mine)...)
-	}
+func goesOn(i intent.Intent, mine Claim) (v Verdict) {
 	if mine.Status.Phase == release.Finishing {
 		v.warn(fmt.Sprintf("release %s is finishing already: once the original goes, a change of what it asks for does nothing", i.Release))
 	}
@@ -96,9 +91,10 @@ func goesOn(i intent.Intent, before map[string]string, mine Claim) (v Verdict) {
 	return v
 }
 
-// resumed refuses another release under the name of one that was let go and
-// still runs: intent.Change has nothing to compare it with.
-func resumed(i intent.Intent, mine Claim) (faults intent.Faults) {
+// fixed refuses another release under the name of one that runs. It goes by the
+// claim, so that writing down what was a default is no change; taking back what was
+// written is, for the default may be another.
+func fixed(i intent.Intent, before, after map[string]string, mine Claim) (faults intent.Faults) {
 	s := mine.Status
 	for _, pair := range []struct{ key, is, was string }{
 		{intent.KeyForm, string(i.Form), string(s.Form)},
@@ -106,14 +102,18 @@ func resumed(i intent.Intent, mine Claim) (faults intent.Faults) {
 		{intent.KeyVersion, i.Version, s.Grayscale.Version},
 		{intent.KeyName, i.Name, s.Clone},
 		{intent.KeyFinish, string(i.Finish), string(s.Finish)},
-		{intent.KeyPatch, i.Patch, s.Grayscale.Patch},
 	} {
-		if pair.is != "" && pair.is != pair.was {
+		removed := before[pair.key] != "" && after[pair.key] == "" && intent.Starts(before)
+		if pair.is != pair.was && (pair.is != "" || removed) {
 			faults = append(faults, fixedAt(pair.key, pair.is, pair.was, s.Task))
 		}
 	}
-	if images, bad := intent.Images(i.Image, s.Original.Images); len(bad) == 0 && !maps.Equal(images, s.Grayscale.Images) {
-		faults = append(faults, fixedAt(intent.KeyImage, i.Image, fmt.Sprint(s.Grayscale.Images), s.Task))
+	if i.Patch != s.Grayscale.Patch {
+		faults = append(faults, fixedAt(intent.KeyPatch, i.Patch, s.Grayscale.Patch, s.Task))
+	}
+	none := i.Image == "" && len(s.Grayscale.Images) == 0
+	if images, bad := intent.Images(i.Image, s.Original.Images); !none && (len(bad) > 0 || !maps.Equal(images, s.Grayscale.Images)) {
+		faults = append(faults, fixedAt(intent.KeyImage, i.Image, strings.TrimPrefix(fmt.Sprint(s.Grayscale.Images), "map"), s.Task))
 	}
 	return faults
 }
@@ -141,7 +141,7 @@ func fixedAt(key, is, was, task string) intent.Fault {
 	return intent.Fault{
 		Kind: intent.Forbidden, At: key, Value: is,
 		Why:   fmt.Sprintf("is fixed while release %s runs (it is %q)", task, was),
-		Right: "wait until it has ended, or write another release name",
+		Right: "cancel the release first, or write another release name with it",
 	}
 }
 

@@ -111,12 +111,22 @@ func TestIntent(t *testing.T) {
 		{name: "a policy step", before: good(), after: good("weight=10"), services: held, more: []*unstructured.Unstructured{cloned(t)}},
 		{
 			name: "what is fixed", before: good(), after: keys("release=reviews-v2", "image=3.0", "version=v3", "finish=replace"), services: held,
-			faults: []string{`/version: "v3" is fixed while release reviews-v2 runs (it was "v2")`, `/image: "3.0" is fixed`},
+			faults: []string{`/version: "v3" is fixed while release reviews-v2 runs (it is "v2")`, `/image: "3.0" is fixed`},
 		},
 		{
 			name: "what is fixed, after it was let go", before: keys(), after: keys("release=reviews-v2", "image=3.0", "version=v3", "finish=replace", "name=x"), services: held,
 			faults: []string{`/version: "v3"`, `/name: "x"`, `/image: "3.0"`},
 		},
+		{
+			name: "what is fixed, written down", before: keys("release=reviews-v2", "image=2.0"), services: held,
+			after: good("form=canary", "service=reviews", "name=reviews-v2", "image=shop/reviews:2.0"),
+		},
+		{
+			name: "what is fixed, taken back", before: good("service=reviews", "form=canary", "name=reviews-v2"), after: keys("release=reviews-v2"), services: held,
+			faults: []string{`/version is fixed`, `/image is fixed while release reviews-v2 runs (it is "[reviews:shop/reviews:2.0]")`, `/finish`, `/service`},
+		},
+		{name: "the original's image, mid-way", before: good(), after: good("image=1.0"), services: held, faults: []string{`/image: "1.0" is fixed`}},
+		{name: "another form and a patch, mid-way", before: good(), after: good("form=blue-green", "patch={spec: {hostNetwork: true}}"), services: held, faults: []string{`/form: "blue-green" is fixed while release reviews-v2 runs (it is "canary")`, `/patch`}},
 		{name: "let go and taken up again", before: keys(), after: good(), services: held},
 		{
 			name: "on its way out", before: good(), after: good("weight=10"), services: finishing,
