@@ -188,6 +188,19 @@ func TestRenderFiles(t *testing.T) {
 	if code != exitDone || !strings.Contains(stdout, "weight: 1000") {
 		t.Errorf("exit status %d: %s%s", code, stdout, stderr)
 	}
+	var bareFiles []string
+	for _, u := range []*unstructured.Unstructured{reviews, d} { // in no namespace of their own they are in that of -n
+		u = u.DeepCopy()
+		u.SetNamespace("")
+		if text, err = toYAML([]*unstructured.Unstructured{u}); err != nil {
+			t.Fatal(err)
+		}
+		bareFiles = append(bareFiles, "-f", written(t, text))
+	}
+	stdout, stderr, code = w.run(append([]string{"render"}, bareFiles...)...)
+	if code != exitDone || !strings.Contains(stdout, "namespace: shop") || strings.Contains(stdout, "namespace: default") {
+		t.Errorf("exit status %d: %s%s", code, stdout, stderr)
+	}
 	w.fails(exitFailed, []string{"lacks kind or apiVersion"}, "render", "-f", written(t, "a: 1"))
 	w.fails(exitFailed, []string{"no Deployment in the files asks for a release"}, "render", "-f", written(t, "kind: Service\napiVersion: v1\nmetadata: {name: a}"))
 	w.fails(exitFailed, []string{"no such file"}, "render", "-f", "/nonexistent")

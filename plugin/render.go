@@ -116,6 +116,9 @@ func (e *Env) renderFiles(ctx context.Context, paths []string) error {
 		}
 		objects = append(objects, read...)
 	}
+	if err := e.place(objects); err != nil {
+		return err
+	}
 	e.Connect = func() (client.WithWatch, error) { return nil, errors.New("rendering from files asks no cluster") }
 	files := snapshot.Files(objects)
 	services, err := asked(ctx, files)
@@ -131,6 +134,21 @@ func (e *Env) renderFiles(ctx context.Context, paths []string) error {
 		out = append(out, desired...)
 	}
 	return e.printYAML(out)
+}
+
+// place puts the objects that have no namespace into that of -n or the context,
+// as kubectl does. What is cluster-scoped is read by its name alone.
+func (e *Env) place(objects []*unstructured.Unstructured) error {
+	namespace, err := e.Namespace()
+	if err != nil {
+		return err
+	}
+	for _, u := range objects {
+		if u.GetNamespace() == "" {
+			u.SetNamespace(namespace)
+		}
+	}
+	return nil
 }
 
 // asked gives the Services of all releases that the Deployments ask for.
