@@ -145,12 +145,16 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 		if why == nil && r.Status.Clone != "" {
 			why = e.trouble(r.Namespace, r.Status.Clone)
 		}
+		done, err := g.reached(r)
+		if done && g.silent {
+			return true, nil
+		}
 		line.show("%s", r.Line())
 		if r.Commit != "" && r.Commit != commit {
 			line.note("%s waits for the original to become this, committed where it is managed:\n%s", r.Name(), strings.TrimSpace(r.Commit))
 		}
 		commit = r.Commit
-		return g.reached(r)
+		return done, err
 	})
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -163,7 +167,7 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 	case errors.Is(err, context.Canceled):
 		line.end()
 		return last, coded{exitInterrupt, fmt.Errorf("stopped waiting; release %s/%s goes on: %s", fo.namespace, fo.task, e.command(fo.namespace, "status", fo.task, "-w"))}
-	case err == nil:
+	case err == nil && !g.silent:
 		line.keep()
 	case strings.Contains(err.Error(), context.DeadlineExceeded.Error()):
 		return last, coded{exitTimeout, err}

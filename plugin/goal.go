@@ -14,11 +14,13 @@ import (
 type goal struct {
 	name    string
 	reached func(view.Release) (bool, error)
+	// silent keeps the last line from the progress: it is printed as the result.
+	silent bool
 }
 
 var (
 	// untilReady: the grayscale version can take traffic.
-	untilReady = goal{"Ready", func(r view.Release) (bool, error) {
+	untilReady = goal{name: "Ready", reached: func(r view.Release) (bool, error) {
 		switch r.Status.Phase {
 		case release.Ready, release.Routing, release.TakenOver, release.Finishing, release.Finished:
 			return true, nil
@@ -26,7 +28,7 @@ var (
 		return false, lost(r)
 	}}
 	// untilPolicy: what was asked is what the routes do.
-	untilPolicy = goal{"its policy is delivered", func(r view.Release) (bool, error) {
+	untilPolicy = goal{name: "its policy is delivered", reached: func(r view.Release) (bool, error) {
 		s := r.Status
 		if s.Phase == release.Finishing || s.Phase == release.Finished {
 			return true, nil
@@ -34,7 +36,7 @@ var (
 		return delivered(r) && (s.Phase == release.Ready || s.Phase == release.Routing || s.Phase == release.TakenOver), lost(r)
 	}}
 	// untilTakenOver: the grayscale version has all traffic.
-	untilTakenOver = goal{"it has taken over", func(r view.Release) (bool, error) {
+	untilTakenOver = goal{name: "it has taken over", reached: func(r view.Release) (bool, error) {
 		switch r.Status.Phase {
 		case release.TakenOver:
 			return delivered(r), nil
@@ -44,18 +46,18 @@ var (
 		return false, cmp.Or(lost(r), held(r, "takeover"))
 	}}
 	// untilOriginal: the original has all traffic, and the clone stays.
-	untilOriginal = goal{"the original has all traffic", func(r view.Release) (bool, error) {
+	untilOriginal = goal{name: "the original has all traffic", reached: func(r view.Release) (bool, error) {
 		return r.Status.Phase == release.Ready && delivered(r), lost(r)
 	}}
 	// untilEnd: nothing of the release is left.
-	untilEnd = goal{"it is over", func(r view.Release) (bool, error) {
+	untilEnd = goal{name: "it is over", reached: func(r view.Release) (bool, error) {
 		if r.Status.Phase == release.Rejected {
 			return false, lost(r)
 		}
 		return r.Ended, nil
 	}}
 	untilCancelled = endedAs(release.Cancelled)
-	untilFinished  = goal{untilCancelled.name, func(r view.Release) (bool, error) {
+	untilFinished  = goal{name: untilCancelled.name, reached: func(r view.Release) (bool, error) {
 		done, err := endedAs(release.Finished).reached(r)
 		return done, cmp.Or(err, held(r, "finish"))
 	}}
@@ -63,7 +65,7 @@ var (
 
 // endedAs is over in that way, and no other.
 func endedAs(phase release.Phase) goal {
-	return goal{"it is over", func(r view.Release) (bool, error) {
+	return goal{name: "it is over", reached: func(r view.Release) (bool, error) {
 		if r.Ended && r.Status.Phase != phase {
 			return false, fmt.Errorf("release %s ended as %s and not as %s", r.Name(), r.Status.Phase, phase)
 		}

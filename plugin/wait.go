@@ -46,7 +46,9 @@ func (o *waitOptions) run(ctx context.Context, e *Env, task string) error {
 	if err != nil {
 		return err
 	}
-	r, err := e.await(ctx, f, goals[o.state], o.timeout)
+	g := goals[o.state]
+	g.silent = true
+	r, err := e.await(ctx, f, g, o.timeout)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,15 @@ func TestWaitForEnd(t *testing.T) {
 	}
 }
 
+// TestWaitSaysOnce: what is reached is the result, and no progress.
+func TestWaitSaysOnce(t *testing.T) {
+	w := newWorld(t, past(reviews, reviewsV1, "reviews-v2"), reviewsV1)
+	stdout, stderr, code := w.run("wait", "reviews-v2", "--for", "end", "--timeout", "20s")
+	if code != exitDone || strings.Count(stdout, "shop/reviews-v2: Cancelled") != 1 || stderr != "" {
+		t.Errorf("exit status %d: %q, and beside it %q", code, stdout, stderr)
+	}
+}
+
 func TestFinishThatIsCancelled(t *testing.T) {
 	w := running(t, release.TakenOver, map[string]string{"traffic": "grayscale"})
 	done := w.background(t.Context(), "finish", "reviews-v2", "--wait", "--timeout", "20s")
