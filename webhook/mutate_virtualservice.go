@@ -34,17 +34,21 @@ func (h *mutateVirtualService) Handle(ctx context.Context, req admission.Request
 		return letThrough(ctx, req, err)
 	}
 	operations, err := decide.PutBack(is, splits)
-	if err != nil {
-		return letThrough(ctx, req, err)
-	}
 	if len(operations) == 0 {
+		if err != nil {
+			return letThrough(ctx, req, err)
+		}
 		return admission.Allowed("")
 	}
 	patch := make([]jsonpatch.Operation, len(operations))
 	for n, o := range operations {
 		patch[n] = jsonpatch.NewOperation(o.Op, o.Path, o.Value)
 	}
-	return admission.Patched("", patch...)
+	res := admission.Patched("", patch...)
+	if err != nil {
+		res = res.WithWarnings(clean(fmt.Sprintf("VirtualService %s/%s: not all of a running release's policy fits these routes: %v", req.Namespace, req.Name, err)))
+	}
+	return res
 }
 
 func letThrough(ctx context.Context, req admission.Request, err error) admission.Response {

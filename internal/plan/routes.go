@@ -41,11 +41,12 @@ func (v view) routings() []routing {
 			}
 		}
 		want, err := v.at(r, r.live.Share())
-		r.unpinned = err == nil && !own && !same(want, vs) || own && v.leaks(vs)
+		r.unpinned = !own && (err != nil || !same(want, vs)) || own && v.leaks(vs)
 		full, err := v.at(r, v.share)
 		less, other := v.at(r, v.share.Meet(r.live.Share()))
 		r.within = err == nil && other == nil && same(full, less)
-		r.asked = err == nil && same(full, vs)
+		exact, err := v.with(r, v.share)
+		r.asked = err == nil && same(exact, vs)
 		out = append(out, r)
 	}
 	return out
@@ -63,15 +64,21 @@ func references(vs *unstructured.Unstructured, v view) bool {
 // at gives a VirtualService with this release at that share, and every other
 // release in it as it stands there.
 //
-// Rules that would take the requests of another VirtualService are left out: a
-// doubtful request belongs to the original.
+// Where its routes can't say the share, or rules would take the requests of
+// another VirtualService, it is as much of it as they can say: a doubtful request
+// belongs to the original, and no pin is lost for a rule.
 func (v view) at(r routing, share intent.Share) (*unstructured.Unstructured, error) {
 	after, err := v.with(r, share)
-	if err != nil || len(share.Match) == 0 || len(route.CrowdFaults(after, v.VirtualServices)) == 0 {
+	crowded := err == nil && len(share.Match) > 0 && len(route.CrowdFaults(after, v.VirtualServices)) > 0
+	if err == nil && !crowded || share.All() {
 		return after, err
 	}
-	share.Match = nil
-	return v.with(r, share)
+	for _, less := range []intent.Share{{Weight: share.Weight, Mirror: share.Mirror}, {Weight: share.Weight}, {}} {
+		if after, fails := v.with(r, less); fails == nil {
+			return after, nil
+		}
+	}
+	return after, err
 }
 
 func (v view) with(r routing, share intent.Share) (*unstructured.Unstructured, error) {

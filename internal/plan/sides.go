@@ -5,6 +5,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // templateHash is the label that tells the pods of one template of a Deployment.
@@ -25,14 +26,24 @@ func (v *view) theOriginalSide() release.Side {
 	if v.original == nil || v.claim.Finish != intent.InPlace {
 		return side
 	}
-	side.Updated = release.WorkloadOf(v.original).Template[v.claim.Label] == v.claim.Grayscale.Version
+	side.Updated, side.Scaled = v.updated(), v.autoscaler(v.original) != ""
+	side.Paused, _, _ = unstructured.NestedBool(v.original.Object, "spec", "paused")
 	renewed := v.side(v.original, v.renewed)
 	side.Renewed = renewed.Ready
 	if side.Trouble == "" {
 		side.Trouble = renewed.Trouble
 	}
-	side.RolledOut = side.Updated && rolledOut(v.original) && side.Endpoints == v.unknown() && side.Renewed >= side.Replicas
+	side.RolledOut = side.Updated && rolledOut(v.original) && side.Endpoints == v.unknown() && side.Renewed >= max(1, side.Replicas)
 	return side
+}
+
+// updated says whether the original is the grayscale version by its template.
+// Once a finish has begun, the rest of the template is the user's to change.
+func (v *view) updated() bool {
+	if v.claim.Phase == release.Finishing {
+		return release.WorkloadOf(v.original).Template[v.claim.Label] == v.claim.Grayscale.Version
+	}
+	return workload.Arrived(v.original, v.claim)
 }
 
 func (v *view) version(p Pod) string { return p.Labels[v.claim.Label] }

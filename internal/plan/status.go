@@ -155,6 +155,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return true, release.ReasonOriginalGone, fmt.Sprintf("Deployment %s/%s is gone; make it again without its intent to cancel, or route everything to the grayscale version", v.Key.Namespace, s.Original.Name)
 	case s.Phase == release.Finishing && o.Origin.Updated && o.Origin.Trouble != "":
 		return true, release.ReasonPodsFailing, "a pod of the original with the grayscale version's template fails, and the clone keeps the traffic: " + o.Origin.Trouble
+	case s.Phase == release.Finishing && (d.Reason == release.ReasonUndersized || d.Reason == release.ReasonPaused):
+		return true, d.Reason, d.Message
 	case s.Phase.Ending() || s.Phase.Ended():
 		return false, release.ReasonAsExpected, "all is well"
 	case begun && o.Clone.Ready == 0:

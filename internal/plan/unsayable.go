@@ -46,20 +46,22 @@ func Intended(s Snapshot, spec release.Spec) route.Subsets {
 	return result.Subsets
 }
 
-// neighbours says why a rule that is asked for has no effect in some
-// VirtualService: by another one's routes, which may have come mid-way.
-func (v view) neighbours() (faults []string) {
-	if len(v.share.Match) == 0 {
-		return nil
-	}
+// unsaid says why some VirtualService is not what is asked for, and can't be: by
+// its own routes or by another's, which may have come mid-way.
+func (v view) unsaid() (faults []string) {
 	for _, r := range v.routes {
-		after, err := v.with(r, v.share)
-		if err != nil || r.own {
+		if r.own {
 			continue
 		}
-		found := route.CrowdFaults(after, v.VirtualServices)
-		for _, root := range v.VirtualServices {
-			found = append(found, route.DelegateFaults(root, after)...)
+		found := route.L4Faults(r.vs, v.Key)
+		after, err := v.with(r, v.share)
+		if err != nil {
+			faults = append(faults, err.Error())
+		} else {
+			found = append(found, route.CrowdFaults(after, v.VirtualServices)...)
+			for _, root := range v.VirtualServices {
+				found = append(found, route.DelegateFaults(root, after)...)
+			}
 		}
 		for _, f := range found {
 			faults = append(faults, f.Error())

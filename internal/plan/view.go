@@ -48,7 +48,7 @@ func look(s Snapshot, claim *release.Status, now time.Time) view {
 		}
 	}
 	v.routes = v.routings()
-	v.faults = append(v.faults, v.neighbours()...)
+	v.faults = append(v.faults, v.unsaid()...)
 	v.observation = v.observe(asked)
 	return v
 }
@@ -189,15 +189,22 @@ func (v *view) goOn(p *release.Policy) {
 		return
 	}
 	v.tooLate = p.End == intent.EndCancel
-	if p.End != intent.EndFinish || !p.Asked(v.claim.Form).All() {
-		p.End, p.Traffic = intent.EndFinish, intent.TrafficGrayscale
+	if v.tooLate || v.claim.Phase == release.Finishing {
+		p.End = intent.EndFinish
+	}
+	if !p.Asked(v.claim.Form).All() {
+		p.Traffic = intent.TrafficGrayscale
 	}
 }
 
-// pastReturn says whether the original has been changed or deleted by the finish.
+// pastReturn says whether the original has been changed or deleted by the finish,
+// or is the grayscale version by whoever manages it: its old pods are leaving, and
+// there is nothing that traffic could go back to.
 func (v *view) pastReturn() bool {
 	gone := v.original == nil || v.original.GetDeletionTimestamp() != nil
-	return v.claim.Phase == release.Finishing && (gone || v.theOriginalSide().Updated)
+	finishing := v.claim.Phase == release.Finishing
+	all := finishing || v.claim.Live != nil && v.claim.Live.Weight == intent.Full
+	return finishing && gone || all && v.theOriginalSide().Updated
 }
 
 func policyOf(i intent.Intent) release.Policy {

@@ -52,6 +52,7 @@ const (
 	ReasonTemplateChanged = "TemplateChanged"
 	ReasonNameTaken       = "NameTaken"
 	ReasonUnrouted        = "Unrouted"
+	ReasonPaused          = "OriginalPaused"
 )
 
 // SetCondition writes a condition, keeping the transition time where the

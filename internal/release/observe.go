@@ -70,11 +70,12 @@ type Side struct {
 	Endpoints  int32 // endpoints in any state
 	ReadySince time.Time
 	Trouble    string // of a pod: "ImagePullBackOff: …"
-	Scaled     bool   // an autoscaler scales it (the clone)
+	Scaled     bool   // an autoscaler scales it
 	// Of the original, where the release finishes in place:
 	Updated   bool  // its template is the grayscale version's
 	Renewed   int32 // its pods of the grayscale version that take requests
-	RolledOut bool  // all its pods are of the grayscale version, and ready
+	RolledOut bool  // all its pods are of the grayscale version, and ready, and there is one
+	Paused    bool  // its roll-out is
 }
 
 // Gone says whether nothing of the side takes requests or will again.
@@ -109,6 +110,13 @@ func (o Observation) all() int32 {
 		return o.Clone.Replicas
 	}
 	return o.need(everything)
+}
+
+// renewedAll says whether the original's new pods can hold all traffic without
+// the clone's: as many as those or, where an autoscaler sees both share the
+// traffic, as many as that one wants.
+func (o Observation) renewedAll() bool {
+	return o.Origin.RolledOut && (o.Asked.Undersized || o.Origin.Scaled || o.Origin.Renewed >= o.all())
 }
 
 // everything is the share of a version that has taken over.

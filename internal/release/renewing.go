@@ -18,13 +18,19 @@ func renewing(o Observation) Decision {
 		d.After = left
 	case !o.Origin.Updated && o.Clone.Ready < o.all():
 		d.Reason, d.Message = ReasonStarting, o.pods(o.all())
+	case !o.Origin.Updated && o.Origin.Paused:
+		d.Reason, d.Message = ReasonPaused, o.paused()
 	case !o.Origin.Updated:
 		d.Reason, d.Message = ReasonRollingOut, "the original takes the grayscale version's template"
 		d.Do = append(d.Do, UpdateOrigin)
 	case steps.Done(StepYield):
 		return yielding(o, d)
-	case !o.Origin.RolledOut:
+	case !o.Origin.RolledOut && o.Origin.Paused:
+		d.Reason, d.Message = ReasonPaused, o.paused()
+	case !o.Origin.RolledOut && o.Origin.Replicas > 0:
 		d.Reason, d.Message = ReasonRollingOut, o.renewed()
+	case !o.renewedAll():
+		d.Reason, d.Message = ReasonUndersized, fmt.Sprintf("the clone holds the traffic with %d pods, and the original has %d: scale it to %d, or accept: undersized", o.all(), o.Origin.Renewed, o.all())
 	default:
 		return Decision{Phase: Finishing, Mark: []Step{StepYield}, Do: []Do{KeepRules, SetRoutes, AppendSubsets}, Share: everything, Reason: ReasonDraining}
 	}
@@ -35,7 +41,7 @@ func renewing(o Observation) Decision {
 func yielding(o Observation, d Decision) Decision {
 	left := o.left(o.Status.Steps.At(StepYield), max(o.Drain, o.Propagation))
 	switch {
-	case o.Clone.Exists && !o.Clone.Leaving && !o.Origin.RolledOut:
+	case o.Clone.Exists && !o.Clone.Leaving && !o.renewedAll():
 		// Pods of the original were lost again: the clone is still needed.
 		return Decision{Phase: Finishing, Unmark: []Step{StepYield}, Reason: ReasonRollingOut}
 	case o.Clone.Exists && left > 0:
@@ -52,6 +58,10 @@ func yielding(o Observation, d Decision) Decision {
 		return d
 	}
 	return Decision{Phase: Finished, Ends: true, Do: []Do{RemoveIntent}}
+}
+
+func (o Observation) paused() string {
+	return fmt.Sprintf("the roll-out of the original is paused: kubectl rollout resume deployment/%s", o.Status.Original.Name)
 }
 
 // renewed says how far the original's roll-out is.

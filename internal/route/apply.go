@@ -12,8 +12,7 @@ import (
 // are stripped, then the copies of every route that a split touches are
 // inserted directly before it. The order of the splits does not matter. It
 // fails, naming the VirtualService and the route, when a weight leaves Istio's
-// int32 or a sum Envoy's uint32, when Envoy would take no copy beside the route
-// (see [L4Faults]), when a rule and a route's own match can't be said together, when
+// int32 or a sum Envoy's uint32, when a rule and a route's own match can't be said together, when
 // the result would be too large (see maxMatches, maxBytes), and when the splits
 // are not sound: two for one Service, a target without the reserved prefix.
 func Apply(vs *unstructured.Unstructured, splits []Split) (*unstructured.Unstructured, error) {

@@ -53,8 +53,8 @@ func insertL4(vs *unstructured.Unstructured, splits map[types.NamespacedName]Spl
 		inserted := false
 		for i, route := range list(spec(vs), kind) {
 			ours, err := l4Copy(route, namespace, splits)
-			if err == nil && ours != nil && kind == "tcp" && bySubnet(vs, route) {
-				err = fmt.Errorf("matches by destinationSubnets, and Envoy refuses a second route with the same ones")
+			if kind == "tcp" && bySubnet(vs, route) {
+				ours = nil // Envoy refuses a second route with the same ones: see L4Faults
 			}
 			if err != nil {
 				return fmt.Errorf("route %s[%d]: %w", kind, i, err)

@@ -88,14 +88,14 @@ func TestL4Faults(t *testing.T) {
 		vs := fromText(t, "{metadata: {name: v, namespace: shop}, spec: "+spec+"}")
 		faults := L4Faults(vs, service("shop/db"))
 		splits := []Split{{Service: service("shop/db"), Weight: 1, Subsets: Subsets{"": {Original: SubsetOriginal, Version: SubsetVersion}}}}
-		_, err := Apply(vs, splits)
-		if (len(faults) > 0) != (want != "") || (err != nil) != (want != "") {
-			t.Errorf("%s: faults %v, Apply fails with %v, want a fault: %v", spec, faults, err, want != "")
+		// A route that can't be copied is left alone: the others keep their copies.
+		if _, err := Apply(vs, splits); err != nil || (len(faults) > 0) != (want != "") {
+			t.Errorf("%s: faults %v, want one: %v; Apply fails with %v", spec, faults, want != "", err)
 			continue
 		}
 		for _, said := range []string{"VirtualService shop/v", want} {
-			if want != "" && (!strings.Contains(faults[0].Error(), said) || !strings.Contains(err.Error(), said)) {
-				t.Errorf("%s: %q and %q, want both to say %q", spec, faults[0].Error(), err, said)
+			if want != "" && !strings.Contains(faults[0].Error(), said) {
+				t.Errorf("%s: %q, want it to say %q", spec, faults[0].Error(), said)
 			}
 		}
 	}

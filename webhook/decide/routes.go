@@ -2,6 +2,7 @@ package decide
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -21,10 +22,12 @@ type Operation struct {
 // PutBack gives the patch that puts our routes back into a VirtualService that
 // somebody writes, so that the policy of splits goes on. Only the lists of routes
 // and our own note beside them are touched; empty where all is right already.
+// Where the routes that are written can't say the whole policy, as much of it as
+// they can say is put back, and the error says what is not.
 func PutBack(after *unstructured.Unstructured, splits []route.Split) ([]Operation, error) {
-	right, err := route.Apply(after, splits)
-	if err != nil {
-		return nil, fmt.Errorf("putting routes back: %w", err)
+	right, unsaid := apply(after, splits)
+	if right == nil {
+		return nil, unsaid
 	}
 	var out []Operation
 	for _, kind := range []string{"http", "tcp", "tls"} {
@@ -45,7 +48,31 @@ func PutBack(after *unstructured.Unstructured, splits []route.Split) ([]Operatio
 			out = append(out, Operation{Op: "remove", Path: "/spec/" + kind})
 		}
 	}
-	return append(out, note(after, right)...), nil
+	return append(out, note(after, right)...), unsaid
+}
+
+// apply gives the most of the splits that routes can say: without their rules, or
+// as pins. What has no traffic but the grayscale version's stays so.
+func apply(vs *unstructured.Unstructured, splits []route.Split) (right *unstructured.Unstructured, unsaid error) {
+	for rung := range 3 {
+		less := slices.Clone(splits)
+		for n := range less {
+			if rung > 0 && less[n].Weight < intent.Full {
+				less[n].Match, less[n].Mirror = nil, 0
+			}
+			if rung > 1 && less[n].Weight < intent.Full {
+				less[n].Weight = 0
+			}
+		}
+		right, err := route.Apply(vs, less)
+		if err == nil {
+			return right, unsaid
+		}
+		if unsaid == nil {
+			unsaid = fmt.Errorf("putting routes back: %w", err)
+		}
+	}
+	return nil, unsaid
 }
 
 func routes(vs *unstructured.Unstructured, kind string) (list any, ok bool, err error) {
