@@ -92,7 +92,7 @@ func current(f found, s *release.Status) bool {
 		return true // nothing newer can be asked
 	}
 	i, _ := intent.Parse(f.deployment.GetAnnotations())
-	return equal(s.Policy, policyOf(i))
+	return equal(s.Policy, release.PolicyOf(i))
 }
 
 // equal compares policies by what a status would say of them.
@@ -167,7 +167,9 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 	case errors.Is(err, context.Canceled):
 		line.end()
 		return last, coded{exitInterrupt, fmt.Errorf("stopped waiting; release %s/%s goes on: %s", fo.namespace, fo.task, e.command(fo.namespace, "status", fo.task, "-w"))}
-	case err == nil && !g.silent:
+	case err == nil && g.silent:
+		line.end()
+	case err == nil:
 		line.keep()
 	case strings.Contains(err.Error(), context.DeadlineExceeded.Error()):
 		return last, coded{exitTimeout, err}
