@@ -94,7 +94,7 @@ func (s scene) askedFor(task string, d *unstructured.Unstructured) found {
 		Schema: release.Schema, Task: task, Form: i.Form, Finish: i.Finish, By: i.By,
 		Original:  release.Version{Name: w.Name, UID: w.UID, Images: w.Images, Replicas: w.Replicas},
 		Grayscale: release.Version{Version: i.Version, Patch: i.Patch},
-		Policy:    policyOf(i),
+		Policy:    release.PolicyOf(i),
 	}
 	f := found{task: task, deployment: d, status: status}
 	f.service = s.serviceFor(i.Service, w)
@@ -102,11 +102,6 @@ func (s scene) askedFor(task string, d *unstructured.Unstructured) found {
 		status.Service = release.Ref{Name: f.service.GetName(), UID: f.service.GetUID()}
 	}
 	return f
-}
-
-// policyOf is what of an intent moves a running release.
-func policyOf(i intent.Intent) release.Policy {
-	return release.Policy{Weight: i.Weight, Match: i.Match, Mirror: i.Mirror, Traffic: i.Traffic, End: i.End, Replicas: i.Replicas}
 }
 
 // serviceFor gives the Service that an intent is for, nil where that is open.
