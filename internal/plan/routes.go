@@ -159,6 +159,7 @@ func (v view) seen() release.Routes {
 	if out.Ours == 0 {
 		out.Min = 0 // nothing is routed, which is not everything
 	}
+	out.Delivered = out.Delivered && len(v.connections()) == 0
 	out.ToMove = len(v.named())
 	if v.claim.Phase == release.Finishing {
 		_, lacking := v.successors()

@@ -7,11 +7,12 @@ import (
 )
 
 // Unsayable says why routes can't be what an intent asks for, now or once its
-// traffic is the policy again: two conditions that one Istio match can't hold,
+// traffic is the policy again: rules and copies where all routes lead connections, two conditions that one Istio match can't hold,
 // weights or sizes above what Istio takes, and copies in a delegate that a root
 // would drop. subsets are what the user's subsets
 // mean for the release.
 func Unsayable(s Snapshot, i intent.Intent, subsets route.Subsets) (faults intent.Faults) {
+	faults = s.connectionFaults(intent.Share{Match: i.Match, Mirror: i.Mirror})
 	key := intent.KeyWeight
 	switch {
 	case len(i.Match) > 0:

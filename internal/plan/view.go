@@ -48,6 +48,7 @@ func look(s Snapshot, claim *release.Status, now time.Time) view {
 		}
 	}
 	v.routes = v.routings()
+	v.faults = append(v.faults, v.connections()...)
 	v.faults = append(v.faults, v.unsaid()...)
 	v.observation = v.observe(asked)
 	return v
