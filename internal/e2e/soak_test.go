@@ -186,6 +186,10 @@ func (s *soak) annotate(pairs ...string) { s.w.annotateInTheEnd(s.deployment, pa
 
 func (s *soak) finish() {
 	s.phase("takes over and finishes", s.either())
+	// An original that takes the clone's place must have as many pods.
+	if _, err := s.w.try("", "scale", "deployment", s.deployment, "--replicas=3"); err != nil {
+		s.w.t.Fatal(err)
+	}
 	s.annotate("traffic=grayscale", "end=finish")
 	s.w.untilEnded("reviews", s.task, release.Finished)
 	s.version = s.next

@@ -91,8 +91,6 @@ func (v view) updateOriginal(p *Plan) {
 		p.Refused = append(p.Refused, err.Error())
 		return
 	}
-	// Idle since the take-over, it may have been scaled down.
-	workload.SetReplicas(after, max(v.observation.Origin.Replicas, v.observation.Clone.Replicas))
 	p.Changes = append(p.Changes, Change{Action: Update, Before: v.original, Object: after, Release: true, Why: "gives the original the grayscale version's pod template"})
 }
 

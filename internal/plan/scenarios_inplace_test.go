@@ -122,14 +122,26 @@ var inPlaces = []scenario{
 	{"in place: cancelled before the original is written", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), finishingThen("end=cancel")}, release.Cancelled},
 	{"in place: cancelled too late", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), while(annotate("end=cancel"))}, release.Finished},
 	{"in place: the intent removed too late", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), while(annotate("release-", "end-", "traffic-", "image-", "version-", "finish-"))}, release.Finished},
+	{"in place: the original was scaled to 0", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), scales("reviews-v1", 0), annotate("end=finish"), scales("reviews-v1", 4)}, release.Finished},
+	{"in place: the original was scaled down", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), scales("reviews-v1", 1), annotate("end=finish"), annotate("accept=undersized")}, release.Finished},
+	{"in place: the original is paused", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), pauses(true), finishingThen("weight=100"), after(time.Minute), pauses(false)}, release.Finished},
+	{"in place: cancelled by removal, and rolled out to a third version", []string{renewable, plainRoute}, []step{asksHere("weight=50"), removed, rolls("reviews-v1", "another version", withVersion("v3", "shop/reviews:3.0"))}, release.Cancelled},
 
 	{"source: Helm rolls the original out", []string{helms, plainRoute}, append(inPlace[:3:3], rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0"))), release.Finished},
 	{"source: Helm rolls it out before a finish is asked", []string{helms, subsetRoute, subsetRule}, []step{asksHere("traffic=grayscale"), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0")), annotate("end=finish")}, release.Finished},
 	{"source: Helm rolls something else out", []string{helms, plainRoute}, append(inPlace[:3:3], rolls("reviews-v1", "by Helm", withLimit), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0"))), release.Finished},
 	{"source: cancelled while it waits", []string{helms, plainRoute}, append(inPlace[:3:3], annotate("end=cancel")), release.Cancelled},
 	{"source: rolled out, then cancelled", []string{helms, subsetRoute, subsetRule}, []step{asksHere("traffic=grayscale"), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0")), annotate("end=cancel")}, release.Finished},
+	{"source: rolled out, then traffic is to go back", []string{helms, subsetRoute, subsetRule}, []step{asksHere("traffic=grayscale"), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0")), annotate("traffic=original"), annotate("traffic=policy", "weight=50"), annotate("traffic=grayscale", "end=finish")}, release.Finished},
 	{"source: rolled out under a partial policy, then cancelled", []string{helms, plainRoute}, []step{asksHere("weight=10"), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0")), annotate("end=cancel")}, release.Finished},
 	{"source: rolled out under a partial policy", []string{helms, plainRoute}, []step{asksHere("weight=10"), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0")), annotate("traffic=grayscale", "end=finish")}, release.Finished},
+}
+
+// removed takes the whole intent away, as whoever replaces the Deployment does,
+// and what comes next comes at once.
+func removed(c *cluster) {
+	c.annotate("shop/reviews-v1", "release-", "image-", "version-", "finish-", "weight-")
+	c.until(func() bool { s := c.claim(c.services[0]); return s != nil && s.Phase == release.Cancelling })
 }
 
 // loses lets the pods of a Deployment fail, all at once, and replaces them.

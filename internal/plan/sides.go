@@ -46,6 +46,12 @@ func (v *view) updated() bool {
 	return workload.Arrived(v.original, v.claim)
 }
 
+// relabelled says whether the original is being rolled out to another version,
+// whose pods no subset of ours selects.
+func (v *view) relabelled() bool {
+	return v.original != nil && release.WorkloadOf(v.original).Template[v.claim.Label] != v.claim.Original.Version
+}
+
 func (v *view) version(p Pod) string { return p.Labels[v.claim.Label] }
 
 // renewed says whether a pod is the original's, of the grayscale version.

@@ -104,7 +104,7 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 	}
 	s.SetCondition(release.PodsReady, ready, why, fmt.Sprintf("%d of %d pods are ready", pods, need), v.now)
 
-	routed := !o.Routes.Unpinned && o.Routes.Delivered
+	routed := !o.Routes.Unpinned && o.Routes.Delivered && !v.overruled
 	why = release.ReasonDelivered
 	if !routed {
 		why = release.ReasonUndelivered
@@ -155,6 +155,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return true, release.ReasonOriginalGone, fmt.Sprintf("Deployment %s/%s is gone; make it again without its intent to cancel, or route everything to the grayscale version", v.Key.Namespace, s.Original.Name)
 	case s.Phase == release.Finishing && o.Origin.Updated && o.Origin.Trouble != "":
 		return true, release.ReasonPodsFailing, "a pod of the original with the grayscale version's template fails, and the clone keeps the traffic: " + o.Origin.Trouble
+	case v.overruled && s.Phase != release.Finishing:
+		return true, release.ReasonNoWayBack, "the original is the grayscale version by now, so there is nothing that traffic could go back to: finish, or release the old version anew"
 	case s.Phase == release.Finishing && (d.Reason == release.ReasonUndersized || d.Reason == release.ReasonPaused):
 		return true, d.Reason, d.Message
 	case s.Phase.Ending() || s.Phase.Ended():

@@ -21,6 +21,7 @@ type view struct {
 	intent          *intent.Intent             // nil: cancelled by removal
 	faults          []string                   // what can't be done, in sentences
 	tooLate         bool                       // a cancel is asked, and there is no way back
+	overruled       bool                       // traffic is asked back, and there is nothing that it could go to
 	taken           string                     // that somebody else's Deployment has the clone's name
 	versions        release.Versions
 	share           intent.Share // that is asked for
@@ -39,7 +40,7 @@ func look(s Snapshot, claim *release.Status, now time.Time) view {
 	result, faults := route.Rules(route.RulesInput{
 		Service: s.Key, Versions: v.versions, Rules: s.DestinationRules,
 		VirtualServices: s.VirtualServices, Ports: s.ports(), RootNamespace: s.Settings.RootNamespace,
-		Mirror: v.share.Mirror > 0, Prefer: v.preferred(),
+		Mirror: v.share.Mirror > 0, Prefer: v.preferred(), LetGo: claim.Phase == release.Cancelling && v.relabelled(),
 	})
 	v.rules = result
 	for _, f := range faults {
@@ -194,7 +195,7 @@ func (v *view) goOn(p *release.Policy) {
 		p.End = intent.EndFinish
 	}
 	if !p.Asked(v.claim.Form).All() {
-		p.Traffic = intent.TrafficGrayscale
+		p.Traffic, v.overruled = intent.TrafficGrayscale, v.claim.Phase != release.Finishing
 	}
 }
 

@@ -53,6 +53,7 @@ const (
 	ReasonNameTaken       = "NameTaken"
 	ReasonUnrouted        = "Unrouted"
 	ReasonPaused          = "OriginalPaused"
+	ReasonNoWayBack       = "NoWayBack"
 )
 
 // SetCondition writes a condition, keeping the transition time where the

@@ -18,6 +18,8 @@ func renewing(o Observation) Decision {
 		d.After = left
 	case !o.Origin.Updated && o.Clone.Ready < o.all():
 		d.Reason, d.Message = ReasonStarting, o.pods(o.all())
+	case !o.Origin.Updated && o.few():
+		d.Reason, d.Message = ReasonUndersized, o.scaleUp()
 	case !o.Origin.Updated && o.Origin.Paused:
 		d.Reason, d.Message = ReasonPaused, o.paused()
 	case !o.Origin.Updated:
@@ -30,7 +32,7 @@ func renewing(o Observation) Decision {
 	case !o.Origin.RolledOut && o.Origin.Replicas > 0:
 		d.Reason, d.Message = ReasonRollingOut, o.renewed()
 	case !o.renewedAll():
-		d.Reason, d.Message = ReasonUndersized, fmt.Sprintf("the clone holds the traffic with %d pods, and the original has %d: scale it to %d, or accept: undersized", o.all(), o.Origin.Renewed, o.all())
+		d.Reason, d.Message = ReasonUndersized, o.scaleUp()
 	default:
 		return Decision{Phase: Finishing, Mark: []Step{StepYield}, Do: []Do{KeepRules, SetRoutes, AppendSubsets}, Share: everything, Reason: ReasonDraining}
 	}
@@ -58,6 +60,17 @@ func yielding(o Observation, d Decision) Decision {
 		return d
 	}
 	return Decision{Phase: Finished, Ends: true, Do: []Do{RemoveIntent}}
+}
+
+// few says whether the original was scaled down since, so that it could not hold
+// what the clone holds. An autoscaler knows better: it sees its pods' load.
+func (o Observation) few() bool {
+	return !o.Asked.Undersized && !o.Origin.Scaled && o.Origin.Replicas < o.all()
+}
+
+func (o Observation) scaleUp() string {
+	return fmt.Sprintf("the clone holds the traffic with %d pods, and the original has %d: kubectl scale deployment/%s --replicas=%d, or accept: undersized",
+		o.all(), o.Origin.Replicas, o.Status.Original.Name, o.all())
 }
 
 func (o Observation) paused() string {

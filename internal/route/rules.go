@@ -28,6 +28,10 @@ type RulesInput struct {
 	// Mirror: requests are, or will be, copied to the grayscale version, for which
 	// there is a subset of its own.
 	Mirror bool
+	// LetGo: the original is being rolled out to another version while its release
+	// is cancelled. The original's subset prefers the version that it is of, and
+	// holds the others, too, so that no request is left without a pod.
+	LetGo bool
 	// Prefer are further labels of the grayscale version's pods that requests go
 	// to before all others of it; empty for none.
 	Prefer map[string]string
@@ -75,7 +79,7 @@ func Rules(in RulesInput) (RulesResult, intent.Faults) {
 	result.StrictWhy = strictWhy(in.Versions, sites, meanings)
 	result.Strict = result.StrictWhy != ""
 	places := place(in, sites)
-	w := wanting{versions: in.Versions, sites: sites, strict: result.Strict, mirror: in.Mirror, prefer: in.Prefer}
+	w := wanting{versions: in.Versions, sites: sites, strict: result.Strict, mirror: in.Mirror, letGo: in.LetGo, prefer: in.Prefer}
 	named := nameSubsets(w, meanings, standing(places))
 	result.Subsets = named.targets
 	result.Want = named.rules(in.Service, places)

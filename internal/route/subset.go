@@ -27,6 +27,7 @@ type wanting struct {
 	versions       release.Versions
 	sites          []site
 	strict, mirror bool
+	letGo          bool
 	prefer         map[string]string
 }
 
@@ -66,7 +67,7 @@ func nameSubsets(w wanting, meanings []meaning, before map[string]ourSubset) nam
 // contents gives the contents of the subsets that one of the user's becomes, by
 // our subset's plain name.
 func (w wanting) contents(m meaning) map[string]ourSubset {
-	out := map[string]ourSubset{SubsetOriginal: originalSubset(w.versions, m), SubsetVersion: w.versionSubset(m)}
+	out := map[string]ourSubset{SubsetOriginal: w.originalSubset(m), SubsetVersion: w.versionSubset(m)}
 	if w.mirror {
 		out[SubsetMirror] = w.strictly(m)
 	}
@@ -112,6 +113,21 @@ func (n *naming) has(name string) bool {
 
 func (s ourSubset) same(other ourSubset) bool {
 	return maps.Equal(s.labels, other.labels) && canonical(s.policies) == canonical(other.policies)
+}
+
+// originalSubset is the original's: strictly its pods or, when they are let go,
+// with a policy that prefers them.
+func (w wanting) originalSubset(m meaning) ourSubset {
+	if !w.letGo || w.strict {
+		return originalSubset(w.versions, m)
+	}
+	old := w.versions
+	old.Grayscale = old.Original
+	out := ourSubset{policies: make([]map[string]any, len(w.sites))}
+	for i, s := range w.sites {
+		out.policies[i] = versionPolicy(old, nil, s.policy(), m.policies[i])
+	}
+	return out
 }
 
 // originalSubset selects what the user's subset selects, of the original version,
