@@ -73,7 +73,7 @@ func (d *dist) run(ctx context.Context) error {
 		return err
 	}
 	var sums strings.Builder
-	placeholder, _ := spec["version"].(string)
+	written, _ := spec["version"].(string)
 	spec["version"] = d.version
 	for _, entry := range platforms {
 		p := platform(entry.(map[string]any))
@@ -81,7 +81,7 @@ func (d *dist) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p["uri"] = strings.ReplaceAll(p.text("uri"), "/"+placeholder+"/", "/"+d.version+"/")
+		p["uri"] = strings.ReplaceAll(p.text("uri"), "/"+written+"/", "/"+d.version+"/")
 		p["sha256"] = sum
 		fmt.Fprintf(&sums, "%s  %s\n", sum, path.Base(p.text("uri")))
 	}

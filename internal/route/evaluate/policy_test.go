@@ -53,7 +53,14 @@ func TestRoutesDoWhatThePoliciesSay(t *testing.T) {
 		}
 		live, err := route.Apply(user, slices.Collect(maps.Values(splits)))
 		if err != nil {
-			t.Skip("can't be said: ", err)
+			// Two conditions that one match can't hold: the rest of the policy goes on.
+			for service, split := range splits {
+				split.Match = nil
+				splits[service] = split
+			}
+			if live, err = route.Apply(user, slices.Collect(maps.Values(splits))); err != nil {
+				t.Fatalf("without rules: %v", err)
+			}
 		}
 		before, during := evaluator(user), evaluator(live)
 		for range 10 {
