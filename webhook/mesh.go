@@ -27,9 +27,14 @@ func (m mesh) refusals(ctx context.Context, written *unstructured.Unstructured, 
 	case err != nil:
 		return nil, err
 	case ask.Spec == nil:
-		return plan.Unsayable(s, ask.Intent, plan.Subsets(s)), nil
+		faults := plan.ManagedFaults(s, ask.Intent, nil)
+		if ask.Routes {
+			faults = append(faults, plan.Unsayable(s, ask.Intent, plan.Subsets(s))...)
+		}
+		return faults, nil
 	}
-	return append(plan.Refusals(s, *ask.Spec), plan.Unsayable(s, ask.Intent, plan.Intended(s, *ask.Spec))...), nil
+	faults := append(plan.Refusals(s, *ask.Spec), plan.ManagedFaults(s, ask.Intent, ask.Spec)...)
+	return append(faults, plan.Unsayable(s, ask.Intent, plan.Intended(s, *ask.Spec))...), nil
 }
 
 // splits gives the splits of a VirtualService's live routes.

@@ -158,23 +158,30 @@ func waitingForSource(t *testing.T) {
 }
 
 // managedAccepted: an autoscaler refers to an original that a finish would
-// delete: that is refused, until the user accepts it.
+// delete. One that comes up later holds the finish; one that is there when it is
+// written refuses it; and neither does where the user accepts it.
 func managedAccepted(t *testing.T) {
 	w := newWorld(t)
-	w.bookshop(strings.ReplaceAll(scaledBy, "name: reviews}\n  minReplicas", "name: reviews-v1}\n  minReplicas"))
+	w.bookshop()
 	tr := w.traffic()
-	w.annotate("reviews-v1", "release=first", "image=v2", "traffic=grayscale")
 	tr.phase("to all", only("v1", "v2"))
+	w.annotate("reviews-v1", "release=first", "image=v2", "weight=50", "end=finish")
+	w.untilLive("50")
+	w.apply(strings.ReplaceAll(scaledBy, "name: reviews}\n  minReplicas", "name: reviews-v1}\n  minReplicas"))
+	w.annotate("reviews-v1", "traffic=grayscale")
 	w.untilPhase(release.TakenOver)
 	tr.settles("settling", "v1", "v2")
 	tr.phase("taken over", only("v2"))
-	w.annotate("reviews-v1", "end=finish")
 	w.until("the finish held", func(s *release.Status) bool {
 		return s.Is(release.Degraded) && s.Condition(release.Degraded).Reason == release.ReasonManaged
 	})
-	tr.seen(30)
-	w.annotate("reviews-v1", "accept=managed")
+	tr.more(20)
+	w.annotate("reviews-v1", "end-")
+	if answer := w.refused("annotate", "deployment", "reviews-v1", "grayscale.dev/end=finish"); !strings.Contains(answer, "HorizontalPodAutoscaler reviews") || !strings.Contains(answer, "accept: managed") {
+		t.Errorf("the refusal does not say who, and what helps: %s", answer)
+	}
+	w.annotate("reviews-v1", "end=finish", "accept=managed")
 	w.untilEnded("reviews", "first", release.Finished)
-	tr.seen(30)
+	tr.more(20)
 	w.clean()
 }

@@ -167,7 +167,7 @@ func (v *view) asked() release.Asked {
 		return asked
 	}
 	v.intent = &i
-	asked.Policy = policyOf(i)
+	asked.Policy = release.PolicyOf(i)
 	v.goOn(&asked.Policy)
 	asked.Undersized = i.Accepts(intent.Undersized)
 	return asked
@@ -207,8 +207,4 @@ func (v *view) pastReturn() bool {
 	finishing := v.claim.Phase == release.Finishing
 	all := finishing || v.claim.Live != nil && v.claim.Live.Weight == intent.Full
 	return finishing && gone || all && v.theOriginalSide().Updated
-}
-
-func policyOf(i intent.Intent) release.Policy {
-	return release.Policy{Weight: i.Weight, Match: i.Match, Mirror: i.Mirror, Traffic: i.Traffic, End: i.End, Replicas: i.Replicas}
 }

@@ -16,11 +16,12 @@ import (
 )
 
 // Question is what only the mesh can answer about an intent: whether its routes
-// can be what is asked.
+// can be what is asked, and who would undo its end.
 type Question struct {
 	Service types.NamespacedName
 	Intent  intent.Intent
 	Spec    *release.Spec // of the release that would start; nil where it runs
+	Routes  bool          // other routes are asked for; always so where one would start
 }
 
 // Intent judges a write of an original. Where its Service is known, the question
@@ -51,8 +52,8 @@ func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 		v.refuse(unsaid(i, fixed(i, before, after, mine), v.Faults)...)
 		v.Add(goesOn(i, mine))
 		v.Add(managed(i, mine.Status.Finish, workload.Manager(w.After)))
-		if routesChange(before, after) {
-			ask = &Question{Service: mine.Service.NamespacedName(), Intent: i}
+		if routes := routesChange(before, after); routes || endsAnew(i, before, after) {
+			ask = &Question{Service: mine.Service.NamespacedName(), Intent: i, Routes: routes}
 		}
 	case Spent(world.Services, i.Release, original.UID):
 		v.warn(fmt.Sprintf("release %s of %s has ended or was rejected before: this intent does nothing; write another name to release again",
@@ -63,7 +64,7 @@ func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 		v.refuse(unsaid(i, patch(i, w.After), v.Faults)...)
 		if spec != nil {
 			v.Add(managed(i, spec.Finish, workload.Manager(w.After)))
-			ask = &Question{Service: spec.Service.NamespacedName(), Intent: i, Spec: spec}
+			ask = &Question{Service: spec.Service.NamespacedName(), Intent: i, Spec: spec, Routes: true}
 		}
 	}
 	return v, ask
@@ -72,6 +73,11 @@ func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 // routesChange says whether a write asks for other routes.
 func routesChange(before, after map[string]string) bool {
 	return slices.ContainsFunc([]string{intent.KeyWeight, intent.KeyMatch, intent.KeyMirror}, func(key string) bool { return before[key] != after[key] })
+}
+
+// endsAnew says whether a write asks for the finish, or takes back what it accepts.
+func endsAnew(i intent.Intent, before, after map[string]string) bool {
+	return i.End == intent.EndFinish && (before[intent.KeyEnd] != after[intent.KeyEnd] || before[intent.KeyAccept] != after[intent.KeyAccept])
 }
 
 // withoutRelease drops the one fault that keys without a release always have.
