@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/e2e/inside"
 )
 
 // soon bounds everything that is waited for: it is long, for the machine may be
@@ -34,18 +34,10 @@ type world struct {
 // newWorld makes a namespace, which goes when the test ends.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context()}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}
-	if err := cluster.Create(w.ctx, namespace); err != nil {
-		t.Fatalf("making a namespace: %v", err)
-	}
-	w.namespace = namespace.Name
+	w := &world{t: t, ctx: t.Context(), namespace: inside.Namespace(t, cluster, "e2e-")}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the controller's last words about namespace %s:\n%s", w.namespace, controllerLog(w.namespace))
-		}
-		if err := cluster.Delete(context.WithoutCancel(w.ctx), namespace); client.IgnoreNotFound(err) != nil {
-			t.Errorf("deleting namespace %s: %v", w.namespace, err)
 		}
 	})
 	return w

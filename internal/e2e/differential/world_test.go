@@ -7,14 +7,13 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/e2e/inside"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
 
@@ -39,17 +38,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context()}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "differential-"}}
-	if err := cluster.Create(w.ctx, namespace); err != nil {
-		t.Fatalf("making a namespace: %v", err)
-	}
-	w.namespace = namespace.Name
-	t.Cleanup(func() {
-		if err := cluster.Delete(context.WithoutCancel(w.ctx), namespace); err != nil {
-			t.Errorf("deleting namespace %s: %v", w.namespace, err)
-		}
-	})
+	w := &world{t: t, ctx: t.Context(), namespace: inside.Namespace(t, cluster, "differential-")}
 	documents := []string{pods("reviews", "v1"), pods("reviews", "v2"), pods("ratings", "v1"), serviceYAML("ratings", "ratings"), serviceYAML(barrier, "ratings"), gatewayYAML}
 	for i := range slots {
 		documents = append(documents, serviceYAML(slot(i), "reviews"), ruleYAML(slot(i)))

@@ -1,26 +1,22 @@
 package docs
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 
-	"github.com/go-logr/logr"
-	"k8s.io/client-go/tools/clientcmd"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/e2e/inside"
 )
 
 // cluster is the testbed's API server, with all rights.
 var cluster client.Client
 
 func TestMain(m *testing.M) {
-	ctrl.SetLogger(logr.Discard())
-	if err := connect(); err != nil {
+	var err error
+	if cluster, err = inside.Connect(variables, programs); err != nil {
 		fmt.Fprintln(os.Stderr, "these tests run inside the testbed, with the product installed (bin/testbed run -- go test ./internal/e2e/docs):", err)
 		os.Exit(1)
 	}
@@ -33,29 +29,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func connect() error {
-	var missing []string
-	for _, name := range []string{"KUBECONFIG", "GATEWAY_URL", "MESH_PROXY", "ENVOY_GATEWAY_ADMIN", "ENVOY_SIDECAR_ADMIN"} {
-		if os.Getenv(name) == "" {
-			missing = append(missing, name+" is not set")
-		}
-	}
-	for _, program := range []string{"kubectl", "kubectl-grayscale", "bash"} {
-		if _, err := exec.LookPath(program); err != nil {
-			missing = append(missing, program+" is not in PATH")
-		}
-	}
-	if len(missing) > 0 {
-		return errors.New(strings.Join(missing, ", "))
-	}
-	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
-	if err != nil {
-		return err
-	}
-	config.QPS, config.Burst = 200, 400
-	cluster, err = client.New(config, client.Options{})
-	return err
-}
+// What the testbed must have set up.
+var (
+	variables = []string{"GATEWAY_URL", "MESH_PROXY", "ENVOY_GATEWAY_ADMIN", "ENVOY_SIDECAR_ADMIN"}
+	programs  = []string{"kubectl", "kubectl-grayscale", "bash"}
+)
 
 // TestExamples tries each block of each section by itself: what it says must
 // come to what is expected of its section, and no request may fail.

@@ -11,9 +11,7 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/e2e/inside"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 )
 
@@ -97,16 +96,8 @@ func newWorld(t *testing.T, kind string) *world {
 			notes = "meta.helm.sh/release-name: shop"
 		}
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "docs-"}}
-	if err := cluster.Create(w.ctx, namespace); err != nil {
-		t.Fatalf("making a namespace: %v", err)
-	}
-	w.namespace, w.config = namespace.Name, configIn(t, namespace.Name)
-	t.Cleanup(func() {
-		if err := cluster.Delete(context.WithoutCancel(w.ctx), namespace); err != nil {
-			t.Errorf("deleting namespace %s: %v", w.namespace, err)
-		}
-	})
+	w.namespace = inside.Namespace(t, cluster, "docs-")
+	w.config = configIn(t, w.namespace)
 	text := strings.NewReplacer("ORIGINAL", w.original, "SELECTOR", selector, "NOTES", notes, "NS", w.namespace).Replace(app)
 	w.shell("kubectl apply -f app.yaml\nkubectl rollout status deployment "+w.original+" --timeout 60s", map[string]string{"app.yaml": text})
 	w.before = w.routes()

@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
@@ -272,27 +271,4 @@ func (c cluster) warns(part string) {
 	if !slices.ContainsFunc(all, func(w string) bool { return strings.Contains(w, part) }) {
 		c.Errorf("no warning says %q: %q", part, all)
 	}
-}
-
-// calls gives how often a path was called since the process started, whatever
-// the answer.
-func calls(t *testing.T, path string) (n int) {
-	t.Helper()
-	families, err := metrics.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, family := range families {
-		if family.GetName() != "controller_runtime_webhook_requests_total" {
-			continue
-		}
-		for _, metric := range family.GetMetric() {
-			for _, label := range metric.GetLabel() {
-				if label.GetName() == "webhook" && label.GetValue() == path {
-					n += int(metric.GetCounter().GetValue())
-				}
-			}
-		}
-	}
-	return n
 }

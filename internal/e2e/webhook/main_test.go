@@ -100,11 +100,12 @@ func serve(ctx context.Context) (<-chan error, error) {
 	if err != nil {
 		return nil, err
 	}
+	counter.Server = webhookserver.NewServer(webhookserver.Options{Host: "127.0.0.1", Port: port})
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Cache:          controller.CacheOptions(),
 		Client:         client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:        server.Options{BindAddress: "0"},
-		WebhookServer:  webhookserver.NewServer(webhookserver.Options{Host: "127.0.0.1", Port: port}),
+		WebhookServer:  counter,
 		LeaderElection: true, LeaderElectionID: "grayscale-controller", LeaderElectionNamespace: system,
 		LeaderElectionReleaseOnCancel: true,
 	})

@@ -1,0 +1,66 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	webhookserver "sigs.k8s.io/controller-runtime/pkg/webhook"
+)
+
+// countingServer counts, by path, the calls that come of writes that can take
+// effect. A write of an older version of an object is none: the API server asks
+// the mutating webhooks about it before it finds the conflict and refuses it, and
+// the Deployment controller's status writes are often such.
+type countingServer struct {
+	webhookserver.Server
+	sync.Mutex
+	calls map[string]int
+}
+
+// counter is that of the webhooks which this process serves.
+var counter = &countingServer{calls: map[string]int{}}
+
+// Register implements webhook.Server.
+func (s *countingServer) Register(path string, hook http.Handler) {
+	s.Server.Register(path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(io.LimitReader(r.Body, 16<<20))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if !stale(body) {
+			s.Lock()
+			s.calls[path]++
+			s.Unlock()
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		hook.ServeHTTP(w, r)
+	}))
+}
+
+// stale says that a review is of an older version of the object than is stored.
+func stale(body []byte) bool {
+	var review admissionv1.AdmissionReview
+	if json.Unmarshal(body, &review) != nil || review.Request == nil {
+		return false
+	}
+	var is, was metav1.PartialObjectMetadata
+	if json.Unmarshal(review.Request.Object.Raw, &is) != nil || json.Unmarshal(review.Request.OldObject.Raw, &was) != nil {
+		return false
+	}
+	return is.ResourceVersion != "" && is.ResourceVersion != was.ResourceVersion
+}
+
+// calls counts what reached the webhook at that path.
+func calls(t *testing.T, path string) int {
+	t.Helper()
+	counter.Lock()
+	defer counter.Unlock()
+	return counter.calls[path]
+}
