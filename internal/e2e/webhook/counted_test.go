@@ -10,6 +10,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	webhookserver "sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
@@ -21,6 +22,15 @@ type countingServer struct {
 	webhookserver.Server
 	sync.Mutex
 	calls map[string]int
+}
+
+// counting is a manager whose webhooks are counted.
+type counting struct{ manager.Manager }
+
+// GetWebhookServer implements manager.Manager.
+func (m counting) GetWebhookServer() webhookserver.Server {
+	counter.Server = m.Manager.GetWebhookServer()
+	return counter
 }
 
 // counter is that of the webhooks which this process serves.

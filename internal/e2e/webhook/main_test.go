@@ -100,12 +100,11 @@ func serve(ctx context.Context) (<-chan error, error) {
 	if err != nil {
 		return nil, err
 	}
-	counter.Server = webhookserver.NewServer(webhookserver.Options{Host: "127.0.0.1", Port: port})
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Cache:          controller.CacheOptions(),
 		Client:         client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:        server.Options{BindAddress: "0"},
-		WebhookServer:  counter,
+		WebhookServer:  webhookserver.NewServer(webhookserver.Options{Host: "127.0.0.1", Port: port}),
 		LeaderElection: true, LeaderElectionID: "grayscale-controller", LeaderElectionNamespace: system,
 		LeaderElectionReleaseOnCancel: true,
 	})
@@ -121,7 +120,7 @@ func serve(ctx context.Context) (<-chan error, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = webhook.Register(mgr, webhook.Options{Controller: we, Settings: plan.Defaults, Live: mgr.GetAPIReader(), Cached: mgr.GetClient()})
+	err = webhook.Register(counting{mgr}, webhook.Options{Controller: we, Settings: plan.Defaults, Live: mgr.GetAPIReader(), Cached: mgr.GetClient()})
 	if err != nil {
 		return nil, err
 	}
