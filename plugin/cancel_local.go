@@ -57,8 +57,8 @@ func cancelLocally(ctx context.Context, e *Env, o writeOptions, task string) err
 	switch {
 	case errors.Is(err, local.ErrNotEnding):
 		return fmt.Errorf("release %s/%s can't be cancelled any more: %w", f.namespace(), f.task, err)
-	case err != nil && limited.Err() != nil:
-		return e.gaveUp(limited.Err(), fmt.Sprintf("release %s/%s is not yet cancelled; the same command goes on where it was", f.namespace(), f.task))
+	case err != nil && (limited.Err() != nil || neverBegun(err)):
+		return e.gaveUp(cmp.Or(limited.Err(), err), fmt.Sprintf("release %s/%s is not yet cancelled; the same command goes on where it was", f.namespace(), f.task))
 	case err != nil:
 		return fmt.Errorf("cancelling release %s/%s: %w", f.namespace(), f.task, e.friendly(ctx, err))
 	}

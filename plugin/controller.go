@@ -25,7 +25,7 @@ func (e *Env) waitForController(ctx context.Context, namespace string) error {
 	line.show("waiting for Deployment %s/%s", namespace, manifests.Controller)
 	changes, stop, err := e.watch(ctx, watched{"apps/v1", "Deployment", namespace, nil}, watched{"v1", "Pod", namespace, nil})
 	if err != nil {
-		return err
+		return e.gaveUp(err, "the controller is not ready")
 	}
 	defer stop()
 	trouble := e.trouble(namespace, manifests.Controller)
@@ -57,10 +57,8 @@ func (e *Env) controllerAvailable(ctx context.Context, namespace string) (ok boo
 	}
 	var d appsv1.Deployment
 	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: manifests.Controller}, &d); err != nil {
-		if ctx.Err() != nil {
-			return false, "", e.gaveUp(ctx.Err(), "the controller is not ready")
-		}
-		return false, "", fmt.Errorf("reading Deployment %s/%s: %w", namespace, manifests.Controller, err)
+		err = fmt.Errorf("reading Deployment %s/%s: %w", namespace, manifests.Controller, err)
+		return false, "", e.gaveUp(err, "the controller is not ready")
 	}
 	want := int32(1) // one that is scaled to none does no work
 	if d.Spec.Replicas != nil {

@@ -157,13 +157,13 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 		return done, err
 	})
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case outOfTime(err):
 		if why != nil {
 			why.show(limited, line)
 		}
 		line.end()
 		return last, coded{exitTimeout, fmt.Errorf("timed out after %s waiting until %s; release %s goes on: %s",
-			timeout, g.name, last.Name(), e.command(fo.namespace, "status", fo.task, "-w"))}
+			timeout, g.name, fo.namespace+"/"+fo.task, e.command(fo.namespace, "status", fo.task, "-w"))}
 	case errors.Is(err, context.Canceled):
 		line.end()
 		return last, coded{exitInterrupt, fmt.Errorf("stopped waiting; release %s/%s goes on: %s", fo.namespace, fo.task, e.command(fo.namespace, "status", fo.task, "-w"))}
@@ -171,8 +171,6 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 		line.end()
 	case err == nil:
 		line.keep()
-	case strings.Contains(err.Error(), context.DeadlineExceeded.Error()):
-		return last, coded{exitTimeout, err}
 	}
 	return last, err
 }

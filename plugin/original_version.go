@@ -104,8 +104,9 @@ func (e *Env) rolledOut(ctx context.Context, d *unstructured.Unstructured, timeo
 		return nil, err
 	}
 	changes, stop, err := e.watch(limited, watched{"apps/v1", "Deployment", d.GetNamespace(), nil}, watched{"v1", "Pod", d.GetNamespace(), nil})
+	const incomplete = "the rollout of the original is not complete, and no release has been started"
 	if err != nil {
-		return nil, err
+		return nil, e.gaveUp(err, incomplete)
 	}
 	defer stop()
 	line := e.progress()
@@ -114,7 +115,8 @@ func (e *Env) rolledOut(ctx context.Context, d *unstructured.Unstructured, timeo
 	for {
 		now := newObject("apps/v1", "Deployment")
 		if err := c.Get(limited, client.ObjectKeyFromObject(d), now); err != nil {
-			return nil, fmt.Errorf("reading Deployment %s/%s: %w", d.GetNamespace(), d.GetName(), err)
+			err = fmt.Errorf("reading Deployment %s/%s: %w", d.GetNamespace(), d.GetName(), err)
+			return nil, e.gaveUp(err, incomplete)
 		}
 		done, state := progressOf(now)
 		if done {
@@ -126,7 +128,7 @@ func (e *Env) rolledOut(ctx context.Context, d *unstructured.Unstructured, timeo
 			trouble.show(limited, line)
 		case err != nil:
 			trouble.show(limited, line)
-			return nil, e.gaveUp(err, "the rollout of the original is not complete, and no release has been started: "+state)
+			return nil, e.gaveUp(err, incomplete+": "+state)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +30,7 @@ func (e *Env) trouble(namespace, workload string) *trouble {
 // show tells what it finds, each fact once. What can't be read is left out:
 // this is help in passing, and waiting needs none of it.
 func (t *trouble) show(ctx context.Context, line *progress) {
-	if ctx.Err() != nil { // the time is over, and this is when it matters most
+	if by, ok := ctx.Deadline(); ok && time.Until(by) < stallAfter { // the time is over, and this is when it matters most
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), stallAfter)
 		defer cancel()

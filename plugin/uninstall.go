@@ -71,11 +71,11 @@ func (o *uninstallOptions) run(ctx context.Context, e *Env) error {
 		return e.gaveUp(err, "the controller's objects are not all gone")
 	}
 	if err := o.clean(ctx, e); err != nil {
-		return err
+		return e.gaveUp(err, "the controller is gone, and the histories on Services are not")
 	}
 	left, err := e.leftovers(ctx)
 	if err != nil {
-		return err
+		return e.gaveUp(err, "the controller is gone, and it is not known whether anything of ours is left")
 	}
 	if o.force && len(left) > 0 {
 		e.Say("Uninstalled. Left as it stands, as --force says:\n%s\nTo end it, install again and cancel or finish.", bullets(strings.Join(left, "\n")))
@@ -115,7 +115,7 @@ func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) err
 			return err
 		}
 	}
-	return o.awaitEnds(ctx, e)
+	return o.awaitEnds(ctx, e, running)
 }
 
 func (o *uninstallOptions) cancelOne(ctx context.Context, e *Env, f found) error {
@@ -135,11 +135,11 @@ func (o *uninstallOptions) cancelOne(ctx context.Context, e *Env, f found) error
 	return e.Print("release %s/%s asked to cancel", f.namespace(), f.task)
 }
 
-// awaitEnds waits until no release runs.
-func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env) error {
+// awaitEnds waits until no release runs; running are those that do.
+func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env, running []found) error {
 	changes, stop, err := e.watch(ctx, watched{"v1", "Service", "", nil}, watched{"apps/v1", "Deployment", "", nil})
 	if err != nil {
-		return err
+		return e.gaveUp(err, "still running: "+tasks(running))
 	}
 	defer stop()
 	line := e.progress()
@@ -147,9 +147,9 @@ func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env) error {
 	for {
 		s, err := e.scene(ctx, "")
 		if err != nil {
-			return err
+			return e.gaveUp(err, "still running: "+tasks(running))
 		}
-		running := s.running()
+		running = s.running()
 		if len(running) == 0 {
 			return nil
 		}

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -83,6 +86,58 @@ func TestWaitTimesOut(t *testing.T) {
 		"wait", "reviews-v2", "--for", "takeover", "--timeout", "300ms")
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+// TestTimeOutOfAReader: a read that is not even begun, for it would end behind
+// the deadline, is the time-out, wherever it is.
+func TestTimeOutOfAReader(t *testing.T) {
+	const limiter = "client rate limiter Wait returned an error: rate: Wait(n=1) would exceed context deadline"
+	timed := func(ctx context.Context) error { // as the limiter does, for the waits alone
+		if _, ok := ctx.Deadline(); !ok {
+			return nil
+		}
+		return errors.New(limiter)
+	}
+	lists := func(kind string) interceptor.Funcs {
+		return interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			if err := timed(ctx); err != nil && strings.HasPrefix(list.GetObjectKind().GroupVersionKind().Kind, kind) {
+				return err
+			}
+			return c.List(ctx, list, options...)
+		}}
+	}
+	gets := interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+		if err := timed(ctx); err != nil {
+			return err
+		}
+		return c.Get(ctx, key, o, options...)
+	}}
+	patches := interceptor.Funcs{Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, options ...client.PatchOption) error {
+		if err := timed(ctx); err != nil {
+			return err
+		}
+		return c.Patch(ctx, o, p, options...)
+	}}
+	wait := strings.Fields("wait reviews-v2 --for takeover --timeout 1m")
+	rollout := strings.Fields("create --service reviews --image v2 --original-version v1 --timeout 1m")
+	for name, c := range map[string]struct {
+		world  world
+		limits interceptor.Funcs
+		says   string
+		args   []string
+	}{
+		"the watch of a wait":    {running(t, release.Starting, nil), lists("Pod"), "timed out after 1m0s waiting until it has taken over; release shop/reviews-v2 goes on", wait},
+		"a look of a wait":       {running(t, release.Starting, nil), lists("Service"), "status reviews-v2 -w", wait},
+		"the watch of a rollout": {newWorld(t, reviews, versionless()), lists("Pod"), "timed out: the rollout of the original is not complete", rollout},
+		"a look of a rollout":    {newWorld(t, reviews, versionless()), gets, "timed out: the rollout of the original is not complete", rollout},
+		"a write by hand":        {running(t, release.Starting, nil), patches, "timed out: release shop/reviews-v2 is not yet cancelled", strings.Fields("cancel reviews-v2 --local --timeout 1m")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.world.t = t
+			c.world.WithWatch = interceptor.NewClient(c.world.WithWatch, c.limits)
+			c.world.fails(exitTimeout, []string{c.says}, c.args...)
+		})
 	}
 }
 

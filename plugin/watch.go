@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -121,10 +122,24 @@ func next(ctx context.Context, changes <-chan struct{}) error {
 	}
 }
 
+// outOfTime says whether an error comes of a deadline that has passed, or that
+// would have passed before the answer. Some errors hold a context's as text only.
+func outOfTime(err error) bool {
+	return err != nil && (errors.Is(err, context.DeadlineExceeded) || neverBegun(err) ||
+		strings.Contains(err.Error(), context.DeadlineExceeded.Error()))
+}
+
+// neverBegun says whether client-go did not even begin a request, for its rate
+// limit puts that behind the deadline. The error has no type.
+// https://pkg.go.dev/golang.org/x/time/rate#Limiter.WaitN
+func neverBegun(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "would exceed context deadline")
+}
+
 // gaveUp is the error of having waited in vain: by the time limit, or because
-// the user interrupted it.
+// the user interrupted it. Any other stays what it is.
 func (e *Env) gaveUp(err error, why string) error {
-	if errors.Is(err, context.DeadlineExceeded) {
+	if outOfTime(err) {
 		return coded{exitTimeout, fmt.Errorf("timed out: %s", why)}
 	}
 	if errors.Is(err, context.Canceled) {
