@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/load"
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
 // linePorts are a Service's ports that speak no HTTP; nobody routes the last.
@@ -62,21 +61,7 @@ func connected(t *testing.T) {
 	w.rolledOut("reviews-v1")
 	before := w.routeSpecs()
 	tr := w.trafficTo("v1", w.lineTargets()...)
-	w.annotate("reviews-v1", "release=first", "image=v2")
-	w.untilPhase(release.Ready)
-	tr.more(60)
-	tr.phase("to 50 %", only("v1", "v2"))
-	w.annotate("reviews-v1", "weight=50")
-	w.untilLive("50")
-	tr.everywhere("v2")
-	tr.phase("50 %", split("v1", "v2", 50))
-	tr.seen(80)
-	tr.phase("to all", only("v1", "v2"))
-	w.annotate("reviews-v1", "traffic=grayscale", "end=finish")
-	tr.settles("settling", "v1", "v2")
-	tr.phase("finishing", only("v2"))
-	w.untilEnded("reviews", "first", release.Finished)
-	tr.seen(30)
+	tr.wholeRelease(halfway{arrived: func() { tr.everywhere("v2") }, seen: 80})
 	if after := w.routeSpecs(); after != before {
 		t.Errorf("the user's routes are\n%s\nand were\n%s", after, before)
 	}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/load"
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
 // shape is one way in which users route to a Service.
@@ -50,27 +49,16 @@ func (s shape) run(t *testing.T) {
 		targets = append(targets, throughGateway(w.namespace))
 	}
 	tr := w.trafficTo("v1", targets...)
-	w.annotate("reviews-v1", "release=first", "image=v2")
-	w.untilPhase(release.Ready)
-	tr.phase("to 50 %", only("v1", "v2"))
-	w.annotate("reviews-v1", "weight=50")
-	if got := w.untilLive("50").Strict; (got == "") != (s.strict == "") || !strings.Contains(got, s.strict) {
-		t.Errorf("strict: %q, want it to say %q", got, s.strict)
-	}
-	tr.more(30)
-	half := split("v1", "v2", 50)
+	half := halfway{arrived: func() { tr.more(30) }, seen: 120, then: func() {
+		if got := w.status("reviews").Strict; (got == "") != (s.strict == "") || !strings.Contains(got, s.strict) {
+			t.Errorf("strict: %q, want it to say %q", got, s.strict)
+		}
+		s.identified(w, targets)
+	}}
 	if s.sticky {
-		half = only("v1", "v2")
+		half.answers = only("v1", "v2")
 	}
-	tr.phase("50 %", half)
-	tr.seen(120)
-	s.identified(w, targets)
-	tr.phase("to all", only("v1", "v2"))
-	w.annotate("reviews-v1", "traffic=grayscale", "end=finish")
-	tr.settles("settling", "v1", "v2")
-	tr.phase("finishing", only("v2"))
-	w.untilEnded("reviews", "first", release.Finished)
-	tr.seen(30)
+	tr.wholeRelease(half)
 	s.identified(w, targets)
 	w.clean()
 	routes.clean()

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"flag"
-	"fmt"
 	"testing"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -24,20 +23,7 @@ func lagging(t *testing.T) {
 	w.bookshop()
 	front, mesh := spec(t, w.get(virtualServices, "front")), spec(t, w.get(virtualServices, "reviews"))
 	tr := w.traffic()
-	w.annotate("reviews-v1", "release=first", "image=v2")
-	w.untilPhase(release.Ready)
-	tr.seen(100)
-	tr.phase("to 50 %", only("v1", "v2"))
-	w.annotate("reviews-v1", "weight=50")
-	w.untilLive("50")
-	tr.everywhere("v2")
-	tr.phase("50 %", split("v1", "v2", 50))
-	tr.seen(150)
-	tr.phase("to all", only("v1", "v2"))
-	w.annotate("reviews-v1", "traffic=grayscale", "end=finish")
-	tr.settles("settling", "v1", "v2")
-	tr.phase("finishing", only("v2"))
-	w.untilEnded("reviews", "first", release.Finished)
+	tr.wholeRelease(halfway{arrived: func() { tr.everywhere("v2") }, seen: 150})
 	tr.more(100)
 	w.sameRoutes(front, mesh)
 	w.clean()
@@ -65,18 +51,4 @@ func laggingWithoutRoutes(t *testing.T) {
 	w.untilEnded("reviews", "first", release.Cancelled)
 	tr.more(100)
 	w.clean()
-}
-
-// everywhere waits until a version has answered by every way in this phase.
-func (tr *traffic) everywhere(version string) {
-	tr.w.t.Helper()
-	tr.w.eventually(version+" by every way", func() (bool, string) {
-		now := tr.Now()
-		for _, c := range now.Targets {
-			if c.Versions[version] == 0 {
-				return false, fmt.Sprintf("%+v", now)
-			}
-		}
-		return true, ""
-	})
 }
