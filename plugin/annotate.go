@@ -48,30 +48,41 @@ func (e *Env) annotate(ctx context.Context, d *unstructured.Unstructured, w word
 	if dry == dryRunClient {
 		return after, true, nil
 	}
+	if after, err = e.write(ctx, d, w, nil, dry); err != nil {
+		err = fmt.Errorf("annotating Deployment %s/%s: %w", d.GetNamespace(), d.GetName(), err)
+	}
+	return after, true, err
+}
+
+// write writes the words, and labels of the pods, on a Deployment.
+func (e *Env) write(ctx context.Context, d *unstructured.Unstructured, w words, labels map[string]string, dry dryRun) (*unstructured.Unstructured, error) {
 	for {
-		written, err := e.patch(ctx, d, w, dry)
+		written, err := e.patch(ctx, d, w, labels, dry)
 		if !apierrors.IsConflict(err) {
-			if err != nil {
-				err = fmt.Errorf("annotating Deployment %s/%s: %w", d.GetNamespace(), d.GetName(), e.friendly(ctx, err))
-			}
-			return written, true, err
+			return written, e.friendly(ctx, err)
 		}
 		// A Deployment's status is written all the time. Only a change of the
 		// intent is one that the user has to look at.
 		if d, err = e.again(ctx, d); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
 }
 
-func (e *Env) patch(ctx context.Context, d *unstructured.Unstructured, w words, dry dryRun) (*unstructured.Unstructured, error) {
+func (e *Env) patch(ctx context.Context, d *unstructured.Unstructured, w words, labels map[string]string, dry dryRun) (*unstructured.Unstructured, error) {
 	c, err := e.Client()
 	if err != nil {
 		return nil, err
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"resourceVersion": d.GetResourceVersion(), "annotations": w,
-	}})
+	metadata := map[string]any{"resourceVersion": d.GetResourceVersion()}
+	changes := map[string]any{"metadata": metadata}
+	if len(w) > 0 { // none at all would be null, which removes them all
+		metadata["annotations"] = w
+	}
+	if len(labels) > 0 {
+		changes["spec"] = map[string]any{"template": map[string]any{"metadata": map[string]any{"labels": labels}}}
+	}
+	patch, err := json.Marshal(changes)
 	if err != nil {
 		return nil, err
 	}

@@ -162,15 +162,7 @@ func (o *createOptions) run(ctx context.Context, e *Env) error {
 		return err
 	}
 	w.set(intent.KeyRelease, spec.Intent.Release)
-	if o.originalVersion != "" {
-		if d, err = e.rollOut(ctx, before, d, o.dryRun, o.timeout); err != nil {
-			return err
-		}
-		if d != before && o.dryRun == dryRunServer {
-			o.dryRun = dryRunClient // the API server would judge a workload without a version
-		}
-	}
-	after, _, err := e.annotate(ctx, d, w, o.dryRun)
+	after, err := o.write(ctx, e, s, before, d, w, spec)
 	if err != nil {
 		return err
 	}
@@ -186,6 +178,22 @@ func (o *createOptions) run(ctx context.Context, e *Env) error {
 	e.Say("Next, the controller starts %s beside %s; your routes keep all traffic on %s until it is ready.", spec.Clone, d.GetName(), spec.Versions.Original)
 	e.Say("Watch it: %s", e.command(namespace, "status", f.task, "-w"))
 	return nil
+}
+
+// write writes the intent, after the rollout of d where that is not yet what
+// the cluster has.
+func (o *createOptions) write(ctx context.Context, e *Env, s scene, before, d *unstructured.Unstructured, w words, spec release.Spec) (after *unstructured.Unstructured, err error) {
+	dry := o.dryRun
+	if d != before {
+		if d, err = o.versioned(ctx, e, s, before, d, w, spec); err != nil {
+			return nil, err
+		}
+		if dry == dryRunServer {
+			return d, nil // judged already: the API server does not know it
+		}
+	}
+	after, _, err = e.annotate(ctx, d, w, dry)
+	return after, err
 }
 
 // annotations are those to write: all that was asked, and nothing that may have

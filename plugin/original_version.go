@@ -3,14 +3,13 @@ package plugin
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -50,49 +49,55 @@ func (o *createOptions) labelled(d *unstructured.Unstructured, label string) (*u
 	return after, nil
 }
 
-// rollOut writes the pods' labels of after on a Deployment, and waits until all
-// of its pods have them.
-func (e *Env) rollOut(ctx context.Context, before, after *unstructured.Unstructured, dry dryRun, timeout time.Duration) (*unstructured.Unstructured, error) {
-	labels, _, _ := unstructured.NestedStringMap(after.Object, "spec", "template", "metadata", "labels")
-	there, _, _ := unstructured.NestedStringMap(before.Object, "spec", "template", "metadata", "labels")
+// versioned gives the original with the version label on its pods: one ordinary
+// rollout. Only what can start afterwards is rolled out for it: first the plan
+// says whether the mesh allows the release, then the API server and the webhooks,
+// who are shown label and intent as one write. d is before with the label.
+func (o *createOptions) versioned(ctx context.Context, e *Env, s scene, before, d *unstructured.Unstructured, w words, spec release.Spec) (*unstructured.Unstructured, error) {
+	if err := o.possible(ctx, e, s, d, w, spec.Service); err != nil {
+		return nil, err
+	}
+	labels := map[string]string{spec.Versions.Label: o.originalVersion}
 	name := before.GetNamespace() + "/" + before.GetName()
-	var added []string
-	for key, value := range labels {
-		if there[key] != value {
-			added = append(added, key+"="+value)
+	judged := d
+	if o.dryRun != dryRunClient {
+		var err error
+		e.quiet = o.dryRun == "" // what it warns of is told with the write itself
+		judged, err = e.write(ctx, before, w, labels, dryRunServer)
+		e.quiet = false
+		if err != nil {
+			return nil, fmt.Errorf("labelling and annotating Deployment %s: %w", name, err)
 		}
 	}
-	if len(added) == 0 {
-		return before, nil
+	e.Say("Deployment %s gets the label %s=%s on its pods: one ordinary rollout first.%s", name, spec.Versions.Label, o.originalVersion, o.dryRun.suffix())
+	if o.dryRun != "" {
+		return judged, nil
 	}
-	slices.Sort(added)
-	e.Say("Deployment %s gets the label %s on its pods: one ordinary rollout first.%s", name, added[0], dry.suffix())
-	if dry == dryRunClient {
-		return after, nil
-	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": before.GetResourceVersion()},
-		"spec":     map[string]any{"template": map[string]any{"metadata": map[string]any{"labels": labels}}},
-	})
+	d, err := e.write(ctx, before, nil, labels, "")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("labelling the pods of Deployment %s: %w", name, err)
 	}
-	c, err := e.Client()
+	return e.rolledOut(ctx, d, o.timeout)
+}
+
+// possible refuses what the reconciler would. What the user may not read is
+// left to the API server.
+func (o *createOptions) possible(ctx context.Context, e *Env, s scene, d *unstructured.Unstructured, w words, service release.Service) error {
+	j, err := e.judge(ctx, s)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var options []client.PatchOption
-	if dry == dryRunServer {
-		options = append(options, client.DryRunAll)
+	if o.dryRun == dryRunClient {
+		j.confess(e)
 	}
-	d := before.DeepCopy()
-	if err := c.Patch(ctx, d, client.RawPatch(types.MergePatchType, patch), options...); err != nil {
-		return nil, fmt.Errorf("labelling the pods of Deployment %s: %w", name, e.friendly(ctx, err))
+	why, err := j.refused(ctx, service, d, w)
+	if err != nil {
+		return err
 	}
-	if dry == dryRunServer {
-		return d, nil
+	if len(why) > 0 {
+		return fmt.Errorf("refused, and nothing is rolled out:\n%s", bullets(writtenAsFlags(strings.Join(why, "\n"))))
 	}
-	return e.rolledOut(ctx, d, timeout)
+	return nil
 }
 
 // rolledOut waits until a Deployment's pods are all of its present template.

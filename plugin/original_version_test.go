@@ -2,13 +2,17 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 )
 
 // versionless is a Deployment whose pods have no version label.
@@ -134,5 +138,44 @@ func TestOriginalVersionDryRun(t *testing.T) {
 		if w.versionIn("reviews") != "" || len(w.intent("reviews")) > 0 {
 			t.Errorf("--dry-run=%s wrote", dry)
 		}
+	}
+}
+
+// TestOriginalVersionThatIsRefused: a release that the mesh or a webhook refuses
+// costs no rollout.
+func TestOriginalVersionThatIsRefused(t *testing.T) {
+	wildcard := vs("all", map[string]any{"hosts": []any{"*.shop.svc.cluster.local"}, "http": []any{map[string]any{
+		"route": []any{map[string]any{"destination": map[string]any{"host": "reviews"}}}}}})
+	args := []string{"create", "--service", "reviews", "--image", "v2", "--original-version", "v1"}
+	for _, dry := range []string{"none", "client", "server"} {
+		w := newWorld(t, reviews, versionless(), wildcard)
+		w.fails(exitFailed, []string{"refused, and nothing is rolled out", "VirtualService shop/all", "wildcard"}, append(args, "--dry-run="+dry)...)
+		w.untouched("reviews")
+	}
+	var asked []string
+	w := newWorld(t, reviews, versionless())
+	w.WithWatch = interceptor.NewClient(w.WithWatch, interceptor.Funcs{
+		Patch: func(_ context.Context, _ client.WithWatch, _ client.Object, patch client.Patch, options ...client.PatchOption) error {
+			var o client.PatchOptions
+			o.ApplyOptions(options)
+			body, err := patch.Data(nil)
+			asked = append(asked, strings.Join(o.DryRun, "")+string(body))
+			refused := apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "deployments"}, "reviews", nil)
+			refused.ErrStatus.Message = `admission webhook "intent.grayscale.dev" denied the request: you may not edit VirtualService shop/reviews`
+			return errors.Join(refused, err)
+		},
+	})
+	w.fails(exitFailed, []string{"refused:\n  - you may not edit VirtualService shop/reviews"}, args...)
+	w.untouched("reviews")
+	if len(asked) != 1 || !strings.HasPrefix(asked[0], "All") || !strings.Contains(asked[0], `"version":"v1"`) || !strings.Contains(asked[0], `"grayscale.dev/image":"v2"`) {
+		t.Errorf("the API server was asked %q, want one dry run with label and intent", asked)
+	}
+}
+
+// untouched wants neither a version nor an intent on a Deployment.
+func (w world) untouched(name string) {
+	w.t.Helper()
+	if version, ours := w.versionIn(name), w.intent(name); version != "" || len(ours) > 0 {
+		w.t.Errorf("Deployment %s was written: version %q, intent %v", name, version, ours)
 	}
 }

@@ -80,6 +80,7 @@ func (o *servicesOptions) run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
+	judge.confess(e)
 	out := []standing{}
 	for _, service := range s.services {
 		standing, err := judge.of(ctx, service)

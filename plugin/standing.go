@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ import (
 type judge struct {
 	scene    scene
 	others   []*unstructured.Unstructured // routes, rules, other ways to the pods
+	unread   []string                     // kinds that the user may not list
 	settings plan.Settings
 	now      time.Time
 }
@@ -43,12 +45,19 @@ func (e *Env) judge(ctx context.Context, s scene) (judge, error) {
 		err := snapshot.Each(ctx, c, kind, func(u *unstructured.Unstructured) { j.others = append(j.others, u) })
 		switch {
 		case apierrors.IsForbidden(err):
-			e.Say("Judged without %ss: you may not list them in all namespaces.", kind.Kind)
+			j.unread = append(j.unread, kind.Kind+"s")
 		case err != nil:
 			return j, err
 		}
 	}
 	return j, nil
+}
+
+// confess says what the user may not read, and so is not judged by.
+func (j judge) confess(e *Env) {
+	if len(j.unread) > 0 {
+		e.Say("Judged without what you may not list in all namespaces: %s.", strings.Join(j.unread, ", "))
+	}
 }
 
 // of says whether a Service can be released, is busy, or cannot.
@@ -71,7 +80,7 @@ func (j judge) of(ctx context.Context, u *unstructured.Unstructured) (standing, 
 		if d.GetNamespace() != service.Namespace || isClone(d) || !service.Selects(release.WorkloadOf(d).Template) {
 			continue
 		}
-		why, err := j.refused(ctx, service, d)
+		why, err := j.refused(ctx, service, d, hypothetical(service, release.WorkloadOf(d)))
 		if err != nil {
 			return out, err
 		}
@@ -93,8 +102,9 @@ func (j judge) of(ctx context.Context, u *unstructured.Unstructured) (standing, 
 	return out, nil
 }
 
-// refused is why a release of the Deployment could not start; nothing: it could.
-func (j judge) refused(ctx context.Context, service release.Service, d *unstructured.Unstructured) ([]string, error) {
+// refused is why a release of the Deployment by these words could not start;
+// nothing: it could.
+func (j judge) refused(ctx context.Context, service release.Service, d *unstructured.Unstructured, asked words) ([]string, error) {
 	objects := slices.Concat(j.others, j.scene.services)
 	for _, other := range j.scene.deployments {
 		other = other.DeepCopy()
@@ -103,9 +113,7 @@ func (j judge) refused(ctx context.Context, service release.Service, d *unstruct
 			w.remove(key)
 		}
 		if other.GetUID() == d.GetUID() && other.GetName() == d.GetName() {
-			for key, value := range hypothetical(service, release.WorkloadOf(d)) {
-				w.set(key, value)
-			}
+			maps.Copy(w, asked)
 		}
 		other.SetAnnotations(w.on(other.GetAnnotations()))
 		objects = append(objects, other)
@@ -119,17 +127,15 @@ func (j judge) refused(ctx context.Context, service release.Service, d *unstruct
 }
 
 // hypothetical is an intent that would be right if the objects are.
-func hypothetical(service release.Service, w release.Workload) map[string]string {
+func hypothetical(service release.Service, w release.Workload) words {
 	const version = "grayscale-asks"
-	containers := make([]string, 0, len(w.Images))
-	for container := range w.Images {
-		containers = append(containers, container)
-	}
-	slices.Sort(containers)
-	return map[string]string{
-		intent.KeyRelease: version, intent.KeyService: service.Name, intent.KeyVersion: version,
-		intent.KeyImage: containers[0] + "=" + version, intent.KeyFinish: string(intent.Replace),
-	}
+	out := words{}
+	out.set(intent.KeyRelease, version)
+	out.set(intent.KeyService, service.Name)
+	out.set(intent.KeyVersion, version)
+	out.set(intent.KeyImage, slices.Min(slices.Collect(maps.Keys(w.Images)))+"="+version)
+	out.set(intent.KeyFinish, string(intent.Replace))
+	return out
 }
 
 // reasons are the reconciler's sentences, without what all share.
