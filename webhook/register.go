@@ -18,6 +18,7 @@ const (
 	PathMutateDeployment     = "/mutate-deployment"
 	PathValidateDeployment   = "/validate-deployment"
 	PathMutateVirtualService = "/mutate-virtualservice"
+	PathGuardDeployment      = "/guard-deployment"
 )
 
 // Options are what the webhooks work with.
