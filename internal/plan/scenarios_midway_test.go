@@ -36,6 +36,14 @@ var midways = []scenario{
 	{"original deleted: under content rules", plain, []step{asks(jason), deletes("Deployment shop/reviews-v1"), original}, release.Cancelled},
 	{"original deleted: while it is mirrored", plain, []step{asks("mirror=50"), deletes("Deployment shop/reviews-v1"), original}, release.Cancelled},
 	{"original deleted: blue-green, holding all traffic", subset, []step{asks("form=blue-green"), annotate("traffic=grayscale"), deletes("Deployment shop/reviews-v1")}, release.Finished},
+	{"original made anew: holding all traffic", subset, []step{asks("traffic=grayscale"), replaces(reviews), deletes("Deployment shop/reviews-v1")}, release.Finished},
+	{"original made anew: holding all traffic, with its intent", plain, []step{asks("traffic=grayscale"), replacesAlike, deletes("Deployment shop/reviews-v1")}, release.Finished},
+	{"original made anew: holding all traffic, in place", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), replaces(renewable), deletes("Deployment shop/reviews-v1")}, release.Finished},
+	{"original made anew: under a partial policy", subset, []step{asks("weight=50", jason), replaces(reviews)}, release.Cancelled},
+	{"original made anew: while a replace drains it", plain, []step{asks("traffic=grayscale"), finishAt(finishing, replaces(reviews), settles), deletes("Deployment shop/reviews-v1")}, release.Finished},
+	{"original made anew: once a replace has deleted it", subset, []step{asks("traffic=grayscale"), finishAt(stepped(release.StepGone), replaces(reviews), settles), deletes("Deployment shop/reviews-v1")}, release.Finished},
+	{"original made anew: in the midst of a finish in place", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), while(replaces(renewable), settles), deletes("Deployment shop/reviews-v1")}, release.Finished},
+	{"original made anew: while it is cancelled", plain, []step{asks("weight=50"), cancellingThen(replaces(reviews))}, release.Cancelled},
 
 	{"service deleted: under content rules", plain, []step{asks(jason, "weight=10"), deletes("Service shop/reviews")}, ""},
 	{"service deleted: while mirrored, without a VirtualService", none, []step{asks("mirror=10"), deletes("Service shop/reviews")}, ""},
@@ -94,6 +102,29 @@ spec:
 var ingress = plan.Way{What: "Ingress shop/front", Why: "leads to Service shop/reviews past every VirtualService", Right: "remove it"}
 
 func finishing(c *cluster) bool { return c.phase() == release.Finishing }
+
+func stepped(step release.Step) func(*cluster) bool {
+	return func(c *cluster) bool { return c.claim(c.services[0]).Steps.Done(step) }
+}
+
+// replaces is kubectl replace --force: the original is deleted and made anew
+// between two passes, without its intent.
+func replaces(manifests string) step {
+	_, deployment, _ := cutDocument(manifests)
+	return func(c *cluster) {
+		c.userDeletes("Deployment shop/reviews-v1")
+		c.userApplies(deployment)
+	}
+}
+
+// replacesAlike does that with its intent.
+func replacesAlike(c *cluster) {
+	annotations := c.get("Deployment shop/reviews-v1").GetAnnotations()
+	replaces(reviews)(c)
+	d := c.get("Deployment shop/reviews-v1").DeepCopy()
+	d.SetAnnotations(annotations)
+	c.put(d)
+}
 
 // ways lets there be these other ways to the pods.
 func ways(ways ...plan.Way) step {

@@ -30,10 +30,27 @@ type view struct {
 	observation     release.Observation
 }
 
-// look finds everything and makes the observation.
+// look finds everything and makes the observation. An original that was made anew
+// is another Deployment by that name: where the release ends without an original,
+// nothing may be routed to it, and it is nobody that we may delete; else it ends
+// the release as a cancel does, and takes the original's place.
 func look(s Snapshot, claim *release.Status, now time.Time) view {
-	v := view{Snapshot: s, now: now, claim: claim}
-	v.original, v.clone = v.theOriginal(), v.theClone()
+	there := s.deployment(claim.Original.Name)
+	if there == nil || there.GetUID() == claim.Original.UID {
+		return lookAt(s, claim, there, now)
+	}
+	v := lookAt(s, claim, nil, now)
+	if claim.Phase == release.Finishing || release.Decide(v.observation).Phase == release.Finishing {
+		v.faults = append(v.faults, fmt.Sprintf("Deployment %s/%s was made anew while the grayscale version has all traffic, and holds the end up: delete it", there.GetNamespace(), there.GetName()))
+		return v
+	}
+	return lookAt(s, claim, there, now)
+}
+
+// lookAt does that with what stands in the original's place.
+func lookAt(s Snapshot, claim *release.Status, original *unstructured.Unstructured, now time.Time) view {
+	v := view{Snapshot: s, now: now, claim: claim, original: original}
+	v.clone = v.theClone()
 	v.versions = claim.Versions(v.template(), v.others())
 	asked := v.asked()
 	v.share = asked.Policy.Asked(claim.Form)
@@ -53,18 +70,6 @@ func look(s Snapshot, claim *release.Status, now time.Time) view {
 	v.faults = append(v.faults, v.unsaid()...)
 	v.observation = v.observe(asked)
 	return v
-}
-
-// theOriginal finds the original by its name. Made anew while the release
-// finishes, it is another one, which nobody may route to or delete: there is no
-// way back from there. Before that, it ends the release.
-func (v *view) theOriginal() *unstructured.Unstructured {
-	d := v.deployment(v.claim.Original.Name)
-	if d != nil && d.GetUID() != v.claim.Original.UID && v.claim.Phase == release.Finishing {
-		v.faults = append(v.faults, fmt.Sprintf("Deployment %s/%s was made anew while the release finishes, and holds the end up: delete it", d.GetNamespace(), d.GetName()))
-		return nil
-	}
-	return d
 }
 
 // theClone finds the clone: the Deployment that was seen as such, or one with
