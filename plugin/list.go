@@ -88,12 +88,7 @@ func (o *listOptions) show(ctx context.Context, e *Env, namespace string, last [
 	if err != nil {
 		return nil, err
 	}
-	var releases []view.Release
-	for _, f := range s.running() {
-		releases = append(releases, view.Release{
-			Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Now: e.Now(),
-		})
-	}
+	releases := e.lookAll(ctx, s.running())
 	switch o.output {
 	case "json", "yaml":
 		return nil, view.Object(e.Out, o.output, items(releases))
@@ -106,6 +101,23 @@ func (o *listOptions) show(ctx context.Context, e *Env, namespace string, last [
 		return nil, nil
 	}
 	return o.table(e, namespace, releases, last)
+}
+
+// lookAll gives releases as the controller wrote them down, which it does
+// whenever one changes. While it is down each is looked at instead.
+func (e *Env) lookAll(ctx context.Context, running []found) (releases []view.Release) {
+	if len(running) == 0 {
+		return nil
+	}
+	set, down := e.settings(ctx)
+	for _, f := range running {
+		r := view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Down: down, Now: e.Now()}
+		if down != "" && f.broken == nil {
+			r = e.lookAs(ctx, f, set, down)
+		}
+		releases = append(releases, r)
+	}
+	return releases
 }
 
 func (o *listOptions) table(e *Env, namespace string, releases []view.Release, last []string) ([]string, error) {
@@ -138,16 +150,17 @@ func (o *listOptions) table(e *Env, namespace string, releases []view.Release, l
 	return now, nil
 }
 
-// item is a release in a list: its status, and where it is.
+// item is a release in a list: its status, where it is, and what it must not hide.
 type item struct {
 	Namespace string `json:"namespace"`
+	Note      string `json:"note,omitempty"`
 	*release.Status
 }
 
 func items(releases []view.Release) map[string]any {
 	out := make([]item, len(releases))
 	for n, r := range releases {
-		out[n] = item{r.Namespace, r.Status}
+		out[n] = item{r.Namespace, r.Note(), r.Status}
 	}
 	return map[string]any{"items": out}
 }

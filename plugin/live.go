@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
@@ -54,8 +56,17 @@ func (e *Env) settings(ctx context.Context) (set plan.Settings, down string) {
 // look gives the release as it stands now: the reconciler's own reading of
 // the cluster. With rights for less than that it is what the controller last
 // wrote down, and says so.
-func (e *Env) look(ctx context.Context, f found) (r view.Release) {
-	r = view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Ended: f.ended, Now: e.Now()}
+func (e *Env) look(ctx context.Context, f found) view.Release {
+	if f.ended || f.service == nil {
+		return e.lookAs(ctx, f, plan.Defaults, "") // nothing moves it
+	}
+	set, down := e.settings(ctx)
+	return e.lookAs(ctx, f, set, down)
+}
+
+// lookAs is look for a controller of these settings; down is why it moves nothing.
+func (e *Env) lookAs(ctx context.Context, f found, set plan.Settings, down string) (r view.Release) {
+	r = view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Ended: f.ended, Down: down, AsOf: f.written(), Now: e.Now()}
 	defer func() {
 		r.Next = e.nextSteps(r)
 		var err error
@@ -72,8 +83,6 @@ func (e *Env) look(ctx context.Context, f found) (r view.Release) {
 		return r
 	}
 	key := types.NamespacedName{Namespace: f.namespace(), Name: f.service.GetName()}
-	set, down := e.settings(ctx)
-	r.Down = down
 	s, err := snapshot.Read(ctx, c, key, set)
 	if err != nil {
 		r.Stale = err.Error()
@@ -84,8 +93,16 @@ func (e *Env) look(ctx context.Context, f found) (r view.Release) {
 	if f.claimed && p.Status != nil && p.Status.Task == f.task {
 		r.Status = p.Status
 		keepWritten(f.status, p)
+		r.ByHand = down != "" && byHand(s, p.Status)
 	}
 	return r
+}
+
+// byHand says whether a release was cancelled without the controller: nothing of
+// it is left but its claim.
+func byHand(s plan.Snapshot, status *release.Status) bool {
+	return (status.Policy.End == intent.EndCancel || status.Phase == release.Cancelling) && status.Live == nil &&
+		!slices.ContainsFunc(s.Deployments, func(d *unstructured.Unstructured) bool { return isClone(d) && d.GetName() == status.Clone })
 }
 
 // keepWritten keeps what the controller wrote down and no reading of the cluster

@@ -17,6 +17,9 @@ func (e *Env) nextSteps(r view.Release) []view.Step {
 	if !r.Claimed && !r.Ended {
 		return []view.Step{watch, step("take it back", "cancel", task)}
 	}
+	if r.ByHand {
+		return []view.Step{step("until the controller has closed it", "wait", task, "--for", "end")}
+	}
 	if r.Down != "" && r.Claimed && !r.Ended {
 		return []view.Step{
 			step("back to the original without the controller", "cancel", task, "--local"),

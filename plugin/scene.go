@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,6 +39,20 @@ func (f found) namespace() string {
 		return f.service.GetNamespace()
 	}
 	return f.deployment.GetNamespace()
+}
+
+// written is when the claim was last written; zero where nobody knows.
+func (f found) written() time.Time {
+	var last time.Time
+	if f.service == nil {
+		return last
+	}
+	for _, entry := range f.service.GetManagedFields() {
+		if entry.Time != nil && entry.FieldsV1 != nil && entry.Time.After(last) && strings.Contains(string(entry.FieldsV1.Raw), `"f:`+intent.AnnotationStatus+`"`) {
+			last = entry.Time.Time
+		}
+	}
+	return last
 }
 
 // scene reads a namespace; an empty one reads all of them.

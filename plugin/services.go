@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
 )
@@ -87,12 +88,26 @@ func (o *servicesOptions) run(ctx context.Context, e *Env) error {
 		if err != nil {
 			return err
 		}
+		if standing.State == busy && judge.down != "" {
+			standing.Why = []string{e.busyWith(ctx, s, service, judge)}
+		}
 		out = append(out, standing)
 	}
 	slices.SortFunc(out, func(a, b standing) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return o.print(e, namespace, out)
+}
+
+// busyWith says how the release that holds a Service stands while no controller
+// writes it down.
+func (e *Env) busyWith(ctx context.Context, s scene, service *unstructured.Unstructured, j judge) string {
+	running := s.running()
+	r := e.lookAs(ctx, running[slices.IndexFunc(running, func(f found) bool { return f.claimed && f.service == service })], j.settings, j.down)
+	if r.ByHand {
+		return r.Phase() + ": " + r.Sentence()
+	}
+	return r.Phase() + ": " + r.Sentence() + "; " + r.Note()
 }
 
 func (o *servicesOptions) print(e *Env, namespace string, list []standing) error {

@@ -26,13 +26,14 @@ type judge struct {
 	others   []*unstructured.Unstructured // routes, rules, other ways to the pods
 	unread   []string                     // kinds that the user may not list
 	settings plan.Settings
+	down     string // why the controller moves nothing
 	now      time.Time
 }
 
 // judge reads once what all Services are judged by.
 func (e *Env) judge(ctx context.Context, s scene) (judge, error) {
 	j := judge{scene: s, now: e.Now()}
-	j.settings, _ = e.settings(ctx)
+	j.settings, j.down = e.settings(ctx)
 	c, err := e.Client()
 	if err != nil {
 		return j, err

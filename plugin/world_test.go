@@ -41,7 +41,7 @@ func newWorld(t *testing.T, objects ...*unstructured.Unstructured) world {
 			t.Fatal(err)
 		}
 	}
-	builder := fake.NewClientBuilder().WithScheme(known)
+	builder := fake.NewClientBuilder().WithScheme(known).WithReturnManagedFields()
 	for _, u := range objects {
 		builder = builder.WithObjects(u.DeepCopy())
 	}

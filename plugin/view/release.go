@@ -11,14 +11,16 @@ import (
 type Release struct {
 	Namespace string
 	Status    *release.Status
-	Claimed   bool     // it holds its Service
-	Ended     bool     // it is over, and Status is what the history keeps
-	Current   bool     // Status was made from the annotations as they are now
-	Holds     string   // what is waited for
-	Refused   []string // why nothing is done for what was asked
-	Down      string   // why nothing moves: the controller is not there
-	Stale     string   // why the counts are not fresh; empty: they are
-	Commit    string   // the change that is waited for, as YAML to paste; empty: none
+	Claimed   bool      // it holds its Service
+	Ended     bool      // it is over, and Status is what the history keeps
+	Current   bool      // Status was made from the annotations as they are now
+	Holds     string    // what is waited for
+	Refused   []string  // why nothing is done for what was asked
+	Down      string    // why nothing moves: the controller is not there
+	ByHand    bool      // it was cancelled without the controller: its claim is all that is left
+	Stale     string    // why the counts are not fresh; empty: they are
+	AsOf      time.Time // when the controller last wrote the Status down; zero: nobody knows
+	Commit    string    // the change that is waited for, as YAML to paste; empty: none
 	Next      []Step
 	Now       time.Time
 }
@@ -43,12 +45,31 @@ func (r Release) Phase() string {
 // Sentence says what the phase means.
 func (r Release) Sentence() string {
 	switch {
+	case r.ByHand:
+		return handmade
 	case r.Status.Phase != "":
 		return r.Status.Phase.Sentence()
 	case len(r.Refused) > 0:
 		return "the controller can't start it"
 	}
 	return "waiting for the controller to take it up"
+}
+
+const handmade = "cancelled by hand; the Service is held until the controller returns"
+
+// Note is what a line of a list must not hide.
+func (r Release) Note() string {
+	switch {
+	case r.Ended || r.Down == "":
+		return ""
+	case r.ByHand:
+		return handmade
+	case r.Stale != "" && !r.AsOf.IsZero():
+		return "as of " + Age(r.Now, r.AsOf) + " ago, the controller is down"
+	case r.Stale != "":
+		return "as last written, the controller is down"
+	}
+	return "the controller is down"
 }
 
 // Line is the release in one line, as progress shows it.

@@ -34,7 +34,7 @@ func Header(wide, namespaces bool) []string {
 	if wide {
 		cells = append(cells, "FORM", "ORIGINAL", "GRAYSCALE", "BY", "DEGRADED")
 	}
-	return cells
+	return append(cells, "NOTE")
 }
 
 // Row is a release as cells under a Header.
@@ -57,6 +57,7 @@ func Row(r Release, wide, namespaces bool) []string {
 		}
 		cells = append(cells, string(s.Form), s.Original.Name, s.Clone, s.By, degraded)
 	}
+	cells = append(cells, r.Note())
 	for n, cell := range cells {
 		if cell == "" || cell == "->" {
 			cells[n] = "-"

@@ -63,7 +63,7 @@ func failing() Release {
 	s.SetCondition(release.OriginalChanged, true, release.ReasonTemplateChanged, "the original's pod template is not the one that was cloned", began)
 	r.Holds = "0 of 1 pods of the grayscale version are ready"
 	r.Down = "the controller is not available: kubectl -n grayscale-system get pods"
-	r.Stale = "listing VirtualServices: forbidden"
+	r.Stale, r.AsOf = "listing VirtualServices: forbidden", now.Add(-5*time.Minute)
 	return r
 }
 
@@ -157,6 +157,15 @@ func asked() Release {
 		Status: &release.Status{Task: "reviews-v2", Form: intent.Canary, Original: release.Version{Name: "reviews-v1"}, By: "alice"}}
 }
 
+// byHand is a release that was cancelled while the controller was down.
+func byHand() Release {
+	r := routing()
+	r.Status.Phase, r.Status.Live, r.Status.Policy.End = release.Cancelling, nil, intent.EndCancel
+	r.Down, r.ByHand = "the controller is not available: kubectl -n grayscale-system get pods", true
+	r.Next = []Step{{"kubectl grayscale wait reviews-v2 --for end", "until the controller has closed it"}}
+	return r
+}
+
 func TestStatus(t *testing.T) {
 	for name, c := range map[string]struct {
 		release Release
@@ -179,6 +188,7 @@ func TestStatus(t *testing.T) {
 		"blue":          {blueGreen(intent.TrafficPolicy, 0), Terminal{Width: 80}},
 		"green":         {blueGreen(intent.TrafficGrayscale, intent.Full), Terminal{Width: 80}},
 		"fought":        {fought(), Terminal{Width: 80}},
+		"by-hand":       {byHand(), Terminal{Width: 80}},
 		"source":        {source(), Terminal{Width: 80}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +202,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	releases := []Release{asked(), failing(), routing(), byContent(), mirrored(), blueGreen(intent.TrafficGrayscale, intent.Full)}
+	releases := []Release{asked(), failing(), routing(), byContent(), mirrored(), blueGreen(intent.TrafficGrayscale, intent.Full), byHand()}
 	for name, c := range map[string]struct{ wide, namespaces bool }{"table": {}, "table-wide": {true, true}} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
