@@ -5,6 +5,7 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,8 +18,15 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/process"
 )
 
-// APIServerAddress is where the API server listens, inside.
-const APIServerAddress = "127.0.0.1:6443"
+// APIServerAddress is where the API server listens, inside, and
+// SecondAPIServerAddress where the second one does.
+const (
+	APIServerAddress       = "127.0.0.1:6443"
+	SecondAPIServerAddress = "127.0.0.1:6444"
+)
+
+// MostAPIServers is how many there can be.
+const MostAPIServers = 2
 
 // Cluster is a running control plane.
 type Cluster struct {
@@ -32,10 +40,10 @@ type Cluster struct {
 	Processes []*process.Process
 }
 
-// Start starts etcd and the API server and returns when the latter is ready.
-// Data is a folder that ends with the testbed, logs one for log files; audit
-// is the path of the audit log.
-func Start(ctx context.Context, programs binaries.Set, data, logs, audit string) (*Cluster, error) {
+// Start starts etcd and the API servers, one or two, and returns when they are
+// ready. Data is a folder that ends with the testbed, logs one for log files;
+// audit is the path of the audit log, which all of them write.
+func Start(ctx context.Context, programs binaries.Set, data, logs, audit string, servers int) (*Cluster, error) {
 	c := &Cluster{programs: programs, data: data, logs: logs, audit: audit, users: map[string]pki.Pair{}}
 	if err := c.credentials(); err != nil {
 		return nil, err
@@ -43,7 +51,11 @@ func Start(ctx context.Context, programs binaries.Set, data, logs, audit string)
 	if err := c.etcd(ctx); err != nil {
 		return c, err
 	}
-	return c, c.apiServer(ctx)
+	if err := c.apiServer(ctx, "kube-apiserver", APIServerAddress); err != nil || servers < MostAPIServers {
+		return c, err
+	}
+	// Not both at once: the first makes the objects that every cluster has.
+	return c, c.apiServer(ctx, "kube-apiserver-2", SecondAPIServerAddress)
 }
 
 func (c *Cluster) credentials() error {
@@ -61,6 +73,11 @@ func (c *Cluster) credentials() error {
 	}
 	if err := os.WriteFile(c.file("audit-policy.yaml"), []byte(auditPolicy), 0o600); err != nil {
 		return fmt.Errorf("writing the audit policy: %w", err)
+	}
+	// The API servers only append to a file that is there; one that made it would
+	// overwrite what the other has written.
+	if err := os.WriteFile(c.audit, nil, 0o600); err != nil {
+		return fmt.Errorf("making the audit log: %w", err)
 	}
 	return c.WriteKubeconfig(manager, APIServerAddress, c.file("manager.kubeconfig"))
 }
@@ -87,8 +104,12 @@ func (c *Cluster) etcd(ctx context.Context) error {
 	return p.Ready(ctx, process.HTTPProbe(&http.Client{Timeout: time.Second}, "http://127.0.0.1:2379/health"))
 }
 
-func (c *Cluster) apiServer(ctx context.Context) error {
-	p, err := c.start("kube-apiserver", c.programs.KubeAPIServer, c.apiServerFlags()...)
+func (c *Cluster) apiServer(ctx context.Context, name, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("address of %s: %w", name, err)
+	}
+	p, err := c.start(name, c.programs.KubeAPIServer, c.apiServerFlags(port)...)
 	if err != nil {
 		return err
 	}
@@ -100,7 +121,7 @@ func (c *Cluster) apiServer(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("client for the API server: %w", err)
 	}
-	return p.Ready(ctx, process.HTTPProbe(client, "https://"+APIServerAddress+"/readyz"))
+	return p.Ready(ctx, process.HTTPProbe(client, "https://"+address+"/readyz"))
 }
 
 // StartControllers starts kube-controller-manager. Its controllers act under

@@ -7,10 +7,10 @@ import (
 )
 
 // apiServerFlags: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
-func (c *Cluster) apiServerFlags() []string {
+func (c *Cluster) apiServerFlags(port string) []string {
 	return []string{
 		"--etcd-servers=http://127.0.0.1:2379",
-		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port=6443",
+		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--secure-port=" + port,
 		"--cert-dir=" + c.data, "--tls-cert-file=" + c.file("apiserver.crt"), "--tls-private-key-file=" + c.file("apiserver.key"),
 		"--client-ca-file=" + c.file("ca.crt"),
 		"--service-account-issuer=https://kubernetes.default.svc",
@@ -61,14 +61,22 @@ func (c *Cluster) controllerFlags() []string {
 	}
 }
 
-// auditPolicy logs who did what with which object, without bodies. What the
-// components only read is left out: it would drown the rest.
+// Product is the ServiceAccount of the product's controller, as the API server
+// names it.
+const Product = "system:serviceaccount:grayscale-system:grayscale-controller"
+
+// auditPolicy logs who did what with which object, without bodies: all that the
+// product does, and of the others what is no lease. What the components only
+// read is left out: it would drown the rest.
 // https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
 const auditPolicy = `
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+- level: Metadata
+  users: ["` + Product + `"]
+  resources: [{group: coordination.k8s.io}]
 - level: None
   resources: [{group: coordination.k8s.io, resources: [leases]}]
 - level: None

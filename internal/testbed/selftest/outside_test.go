@@ -71,6 +71,10 @@ func TestOutside(t *testing.T) {
 		t.Parallel()
 		testSlow(t)
 	})
+	t.Run("with two API servers", func(t *testing.T) {
+		t.Parallel()
+		testTwoServers(t)
+	})
 }
 
 // testInside runs this program's own tests in a testbed, by a shell that adds

@@ -32,7 +32,12 @@ type Config struct {
 	// SlowIstiod, if not 0, gives the sidecar an istiod of its own that pushes
 	// so much later.
 	SlowIstiod time.Duration
-	Binaries   binaries.Set
+	// APIServers is how many API servers there are, 1 or 2.
+	APIServers int
+	// Uses, if not empty, is the path of a file to which the rights that the
+	// product used are added.
+	Uses     string
+	Binaries binaries.Set
 	// Outside are the addresses of the listeners that the outer process handed
 	// over, one for each of Forwarded; none for run.
 	Outside []string
@@ -49,6 +54,9 @@ func (c Config) Forwarded() []string {
 	all := []string{
 		controlplane.APIServerAddress, mesh.GatewayAddress, meshProxyAddress,
 		mesh.GatewayAdminAddress, mesh.SidecarAdminAddress, mesh.IstiodAddress,
+	}
+	if c.secondAPIServer() {
+		all = append(all, controlplane.SecondAPIServerAddress)
 	}
 	if c.SlowIstiod > 0 {
 		all = append(all, mesh.SlowIstiodAddress)
@@ -80,6 +88,10 @@ func (c Config) path(elements ...string) string {
 	return filepath.Join(append([]string{c.dir()}, elements...)...)
 }
 
+func (c Config) secondAPIServer() bool { return c.APIServers > 1 }
+
+func (c Config) secondKubeconfig() string { return c.path("kubeconfig-2") }
+
 // serversCA is the path of the CA, PEM, of pods that serve TLS themselves.
 func (c Config) serversCA() string { return c.path("servers-ca.crt") }
 
@@ -96,6 +108,9 @@ func (c Config) environment() [][2]string {
 		{"SERVERS_CA", c.serversCA()},
 		{"TESTBED_DIR", c.dir()},
 		{"AUDIT_LOG", c.path("audit.log")},
+	}
+	if c.secondAPIServer() {
+		variables = append(variables, [2]string{"KUBECONFIG_2", c.secondKubeconfig()})
 	}
 	if c.SlowIstiod > 0 {
 		variables = append(variables, [2]string{"ISTIOD_SLOW", "http://" + c.address(mesh.SlowIstiodAddress)})

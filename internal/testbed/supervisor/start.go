@@ -49,14 +49,14 @@ func (t *testbed) start(ctx context.Context) error {
 	}
 	var err error
 	data, logs := scratch+"/data", t.config.path("logs")
-	t.cluster, err = controlplane.Start(ctx, t.config.Binaries, data, logs, t.config.path("audit.log"))
+	t.cluster, err = controlplane.Start(ctx, t.config.Binaries, data, logs, t.config.path("audit.log"), t.config.APIServers)
 	if t.cluster != nil {
 		t.watch(t.cluster.Processes)
 	}
 	if err != nil {
 		return err
 	}
-	if err := t.cluster.WriteKubeconfig(controlplane.Admin, t.config.address(controlplane.APIServerAddress), t.config.path("kubeconfig")); err != nil {
+	if err := t.writeKubeconfigs(); err != nil {
 		return err
 	}
 	if err := t.cluster.StartControllers(); err != nil {
@@ -79,6 +79,15 @@ func (t *testbed) start(ctx context.Context) error {
 		return nil
 	}
 	return t.install(ctx)
+}
+
+// writeKubeconfigs writes the administrator's, one for each API server.
+func (t *testbed) writeKubeconfigs() error {
+	err := t.cluster.WriteKubeconfig(controlplane.Admin, t.config.address(controlplane.APIServerAddress), t.config.path("kubeconfig"))
+	if err != nil || !t.config.secondAPIServer() {
+		return err
+	}
+	return t.cluster.WriteKubeconfig(controlplane.Admin, t.config.address(controlplane.SecondAPIServerAddress), t.config.secondKubeconfig())
 }
 
 func secretsSocket(data string) string { return data + "/secrets.sock" }

@@ -52,6 +52,9 @@ func Main() int {
 	if len(config.Command) > 0 {
 		status, stay = t.runCommand(signals)
 	}
+	if err := config.writeUses(); err != nil {
+		return complain(err)
+	}
 	if stay && config.isUp() {
 		return t.stayUp(signals, status)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/binaries"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/controlplane"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/namespace"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/testbed/supervisor"
 )
@@ -48,6 +49,7 @@ func runCommand() *cobra.Command {
 
 The command gets the caller's folder, environment and terminal, and
   KUBECONFIG    for the API server, as an administrator
+  KUBECONFIG_2  for the second one, with --api-servers=2
   GATEWAY_URL   the ingress gateway: curl -H 'Host: shop.example' $GATEWAY_URL/
   MESH_PROXY    leads through a client's sidecar: curl -x $MESH_PROXY http://reviews.shop:9080/
   GATEWAY_IP    the gateway's address, for Gateways with other ports
@@ -90,6 +92,8 @@ func addFlags(flags *pflag.FlagSet, config *supervisor.Config) {
 	flags.StringArrayVar(&config.InstallFlags, "install-flag", nil, "flag for the product's install, such as --drain=5s; may be repeated")
 	flags.StringArrayVar(&config.IstiodEnv, "istiod-env", nil, "environment for istiod, as NAME=VALUE; may be repeated")
 	flags.DurationVar(&config.SlowIstiod, "slow-istiod", 0, "give the sidecar an istiod of its own that pushes so much later, such as 5s; the gateway keeps the other")
+	flags.IntVar(&config.APIServers, "api-servers", 1, "API servers on the one etcd, 1 or 2")
+	flags.StringVar(&config.Uses, "uses", "", "file to add the rights to that the product's controller used, one a line as JSON")
 }
 
 func ensure(ctx context.Context) (binaries.Set, error) {
@@ -131,6 +135,9 @@ func enter(ctx context.Context, config supervisor.Config, files []*os.File, remo
 	if config.SlowIstiod < 0 {
 		return fmt.Errorf("--slow-istiod=%s: want 0 or more", config.SlowIstiod)
 	}
+	if config.APIServers < 1 || config.APIServers > controlplane.MostAPIServers {
+		return fmt.Errorf("--api-servers=%d: want 1 or %d", config.APIServers, controlplane.MostAPIServers)
+	}
 	if err := locate(&config); err != nil {
 		return err
 	}
@@ -162,6 +169,11 @@ func locate(config *supervisor.Config) error {
 	if config.Dir != "" {
 		if config.Dir, err = filepath.Abs(config.Dir); err != nil {
 			return fmt.Errorf("--dir: %w", err)
+		}
+	}
+	if config.Uses != "" {
+		if config.Uses, err = filepath.Abs(config.Uses); err != nil {
+			return fmt.Errorf("--uses: %w", err)
 		}
 	}
 	if config.Bare {
