@@ -82,6 +82,9 @@ func field(u *unstructured.Unstructured, name string) any {
 
 // freed refuses to take our labels off a clone that a claim names.
 func freed(w Write, claims Claims) (faults intent.Faults) {
+	if w.Before == nil {
+		return nil
+	}
 	before := release.WorkloadOf(w.Before)
 	claim, claimed := claims.clone(before.Labels[intent.LabelTask], before.Name)
 	if w.Ours() || !claimed {
