@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -38,17 +39,17 @@ func (r Right) String() string {
 
 // ReleaseRight is the virtual permission to release a Service: who has it needs
 // none of those that [Rights] gives.
-func ReleaseRight(s Snapshot) Right { return releaseRight(s.Key.Namespace, s.Key.Name) }
-
-func releaseRight(namespace, name string) Right {
-	return Right{Verb: "release", Group: strings.TrimSuffix(intent.Prefix, "/"), Resource: "services", Namespace: namespace, Name: name}
+func ReleaseRight(service types.NamespacedName) Right {
+	return Right{Verb: "release", Group: strings.TrimSuffix(intent.Prefix, "/"), Resource: "services", Namespace: service.Namespace, Name: service.Name}
 }
 
-// Rights are what a release does in its requester's name, from now to its end,
-// with what is the user's and what becomes ours: making the clone, routes and
-// rules, and what the end deletes or moves where the intent asks for it. They are
-// in order, and each once. To take things back needs no right. spec is of the release that would start; nil for
-// the one that holds the Service. The snapshot has the original as it is written.
+// Rights are what a release does in its requester's name, from now to its end: it
+// makes the clone, changes the VirtualServices that take part, makes or changes
+// ours and, where the intent asks for the end, deletes or changes the original and
+// moves the user's routes and subsets. To take things back needs no right. They
+// are in order, each once; none where no release would run. spec is of the release
+// that would start; nil for the one that holds the Service. The snapshot has the
+// original as it is written.
 func Rights(s Snapshot, i intent.Intent, spec *release.Spec) []Right {
 	claim, ok := s.wouldBe(i, spec)
 	if !ok {

@@ -1,8 +1,8 @@
 package plan_test
 
 import (
-	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,10 +13,9 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
-// rightsOf are those that whoever wrote the intents that stand now would need.
+// rightsOf are those that whoever wrote the intents that stand now had to have.
 func (c *cluster) rightsOf(key types.NamespacedName) (out []plan.Right) {
-	s := c.snapshot(key)
-	world := release.World{}
+	s, world := c.snapshot(key), release.World{}
 	for _, u := range s.Services {
 		world.Services = append(world.Services, release.ServiceOf(u))
 	}
@@ -40,102 +39,168 @@ func (c *cluster) rightsOf(key types.NamespacedName) (out []plan.Right) {
 	return out
 }
 
-// watcher compares what the controller writes with the rights that were asked for.
-type watcher struct {
-	c      *cluster
-	before map[string]*unstructured.Unstructured
-	may    map[plan.Right]bool
-	late   int // writes that only the rights of the moment cover
-}
-
-func (w *watcher) ask() {
-	for _, key := range w.c.services {
-		for _, r := range w.c.rightsOf(key) {
-			w.may[r] = true
-		}
+// needed is the right that a change would need of a user: none where it takes
+// something of ours back, where it is the clone's, or forgets an intent. Who may
+// make an object of ours decides what it holds.
+func needed(change plan.Change) (plan.Right, bool) {
+	u, resources := target(change), map[string]plan.Right{
+		"VirtualService":  {Group: "networking.istio.io", Resource: "virtualservices"},
+		"DestinationRule": {Group: "networking.istio.io", Resource: "destinationrules"},
+		"Deployment":      {Group: "apps", Resource: "deployments"},
 	}
-	w.before = maps.Clone(w.c.objects)
-}
-
-// needed is the right for one write, where a user needs one: not to take things
-// back, not for the clone, and not to forget an intent.
-func (w *watcher) needed(was, is *unstructured.Unstructured) (plan.Right, bool) {
-	u, verb := is, "update"
-	switch {
-	case was == nil:
-		verb = "create"
-	case is == nil || is.GetDeletionTimestamp() != nil:
-		u, verb = was, "delete"
-	}
-	r := plan.Right{Verb: verb, Group: "networking.istio.io", Namespace: u.GetNamespace(), Name: u.GetName()}
-	_, ours := u.GetLabels()[intent.LabelService]
-	switch u.GetKind() {
-	case "VirtualService":
-		r.Resource = "virtualservices"
-	case "DestinationRule":
-		r.Resource = "destinationrules"
-	case "Deployment":
-		r.Group, r.Resource = "apps", "deployments"
-		_, ours = u.GetLabels()[intent.LabelTask]
-		ours = ours && verb != "create" || verb == "update" && equalSpecs(was, is)
-	default:
-		return r, false
-	}
-	if verb == "create" {
+	r, known := resources[u.GetKind()]
+	r.Verb, r.Namespace, r.Name = string(change.Action), u.GetNamespace(), u.GetName()
+	_, clone := u.GetLabels()[intent.LabelTask]
+	switch change.Action {
+	case plan.Create:
 		r.Name = ""
+		return r, known
+	case plan.Update:
+		freed := change.Before.GetLabels()[intent.LabelTask] != ""
+		return r, known && !clone && !freed
+	case plan.Delete:
+		return r, u.GetKind() == "Deployment" && !clone
 	}
-	return r, !(ours && verb == "delete") && !(ours && r.Resource == "deployments")
+	return r, false
 }
 
-func equalSpecs(a, b *unstructured.Unstructured) bool {
-	x, y := a.DeepCopy(), b.DeepCopy()
-	x.SetAnnotations(nil)
-	y.SetAnnotations(nil)
-	return sameObject(&unstructured.Unstructured{Object: map[string]any{"spec": x.Object["spec"]}}, &unstructured.Unstructured{Object: map[string]any{"spec": y.Object["spec"]}})
+// TestRightsCoverAllThatIsWritten: what the requester is asked for when the intent
+// is written is all that the release then writes, to its end. Where somebody else
+// adds objects mid-way the next intent is asked for those, too.
+func TestRightsCoverAllThatIsWritten(t *testing.T) {
+	used := map[string]bool{}
+	for _, s := range all() {
+		c := newCluster(t, s.world...)
+		may := map[plan.Right]bool{}
+		ends := false // the finish is asked for
+		check := func() {
+			for _, key := range c.services {
+				p := plan.Make(c.snapshot(key), c.now)
+				unasked := p.Status != nil && p.Status.Phase == release.Finishing && !ends
+				if p.Status == nil || p.Status.Phase == release.Cancelling || unasked {
+					continue // takes things back, or ends because somebody deleted the original, or rolled it out anew
+				}
+				for _, change := range p.Changes {
+					r, needs := needed(change)
+					created := r
+					created.Verb, created.Name = "create", ""
+					_, ours := target(change).GetLabels()[intent.LabelService]
+					if needs && !may[r] && !(ours && may[created]) {
+						c.fail("%s: the release would %s (%s), which its requester was not asked for; asked were %v", s.name, r, change.Why, may)
+					}
+					used[r.Verb+" "+r.Resource] = used[r.Verb+" "+r.Resource] || needs
+				}
+			}
+		}
+		for _, do := range s.steps {
+			do(c)
+			for _, d := range c.list("Deployment", "") {
+				ends = ends || d.GetAnnotations()[intent.KeyEnd] == string(intent.EndFinish)
+			}
+			for _, key := range c.services {
+				for _, r := range c.rightsOf(key) {
+					may[r] = true
+				}
+			}
+			c.watched(check)
+		}
+	}
+	for _, want := range []string{
+		"create deployments", "delete deployments", "update deployments", "create virtualservices", "update virtualservices",
+		"create destinationrules", "update destinationrules",
+	} {
+		if !used[want] {
+			t.Errorf("no scenario needs the right to %s", want)
+		}
+	}
 }
 
-// wrote judges the last write.
-func (w *watcher) wrote() {
-	keys := append(slices.Collect(maps.Keys(w.before)), slices.Collect(maps.Keys(w.c.objects))...)
-	slices.Sort(keys)
-	for _, key := range slices.Compact(keys) {
-		was, is := w.before[key], w.c.objects[key]
-		if was == is || w.takesBack(is) {
+// watched is settle, with a look before every turn.
+func (c *cluster) watched(look func()) {
+	for range mostPasses {
+		look()
+		wrote, after := c.turn()
+		if wrote {
 			continue
 		}
-		r, needs := w.needed(was, is)
-		if !needs || w.may[r] {
-			continue
+		next := c.next(after)
+		if next.IsZero() {
+			return
 		}
-		w.late++
-		if !slices.Contains(w.asOf(key, was), r) {
-			w.c.fail("the controller may not %s by the rights of whoever asked, and did", r)
-		}
+		c.advance(next.Sub(c.now))
 	}
-	w.before = maps.Clone(w.c.objects)
+	c.fail("still busy after %d passes", mostPasses)
 }
 
-// takesBack says whether the release is on its way back, or nobody's.
-func (w *watcher) takesBack(is *unstructured.Unstructured) bool {
-	for _, key := range w.c.services {
-		if s := w.c.claim(key); s != nil && s.Phase != release.Cancelling && s.Asked().All() != s.Asked().None() || is == nil {
-			return false
-		}
+// TestRights: which are asked for, by what is asked and what is there.
+func TestRights(t *testing.T) {
+	const (
+		clone  = "create deployments.apps in namespace shop"
+		vs     = "update virtualservices.networking.istio.io shop/reviews"
+		front  = "update virtualservices.networking.istio.io edge/front"
+		newVS  = "create virtualservices.networking.istio.io in namespace shop"
+		newDR  = "create destinationrules.networking.istio.io in namespace shop"
+		ownDR  = "update destinationrules.networking.istio.io shop/grayscale-reviews"
+		ownVS  = "update virtualservices.networking.istio.io shop/grayscale-reviews"
+		userDR = "update destinationrules.networking.istio.io shop/reviews"
+		away   = "delete deployments.apps shop/reviews-v1"
+		renew  = "update deployments.apps shop/reviews-v1"
+	)
+	for _, test := range []struct {
+		name  string
+		world []string
+		steps []step // all but the last are let settle
+		want  []string
+	}{
+		{"a route of the user's", plain, []step{asks()}, []string{clone, vs, newDR}},
+		{"routes in two namespaces", []string{reviews, gatewayRoute, plainRoute}, []step{asks()}, []string{clone, vs, front, newDR}},
+		{"no route", none, []step{asks()}, []string{clone, newVS, newDR}},
+		{"a route that another Service alone has", []string{reviews, ratings, strings.ReplaceAll(plainRoute, "reviews", "ratings")}, []step{asks()}, []string{clone, newVS, newDR}},
+		{"mid-way, what stands is updated", none, []step{asks(), annotate("weight=10")}, []string{clone, ownVS, ownDR}},
+		{"a rule in a caller's namespace", []string{reviews, plainRoute, strings.ReplaceAll(strictRule, "namespace: shop", "namespace: edge")}, []step{asks()}, []string{clone, vs, newDR, "create destinationrules.networking.istio.io in namespace edge"}},
+		{"the end deletes the original", plain, []step{asks("traffic=grayscale"), annotate("end=finish")}, []string{clone, vs, ownDR, away}},
+		{"the end moves the user's subset", subset, []step{asks("traffic=grayscale"), annotate("end=finish")}, []string{clone, vs, ownDR, userDR, away}},
+		{"the end gives the original another template", labelFree, []step{asks("finish=in-place", "traffic=grayscale", "end=finish")}, []string{clone, vs, newDR, renew}},
+		{"all the way from the start", plain, []step{asks("traffic=grayscale", "end=finish")}, []string{clone, vs, newDR, away}},
+		{"another name while one runs", plain, []step{asks("weight=10"), annotate("release=reviews-v3", "image=3.0", "version=v3")}, []string{clone, vs, ownDR}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCluster(t, test.world...)
+			for n, do := range test.steps {
+				do(c)
+				if n < len(test.steps)-1 {
+					c.settle()
+				}
+			}
+			var got []string
+			for _, r := range c.rightsOf(reviewsKey) {
+				got = append(got, r.String())
+			}
+			slices.Sort(got)
+			slices.Sort(test.want)
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+		})
 	}
-	return true
 }
 
-// asOf gives the rights as they would have been asked for before a write.
-func (w *watcher) asOf(key string, was *unstructured.Unstructured) (out []plan.Right) {
-	is := w.c.objects[key]
-	defer func() { w.c.objects[key] = is }()
-	if was == nil {
-		delete(w.c.objects, key)
-	} else {
-		w.c.objects[key] = was
+// labelFree has an original whose selector lacks the version.
+var labelFree = []string{strings.Replace(reviews, "selector: {matchLabels: {app: reviews, version: v1}}", "selector: {matchLabels: {app: reviews}}", 1), plainRoute}
+
+// TestRightsOfWhatCannotBe: an intent and objects that make no sense have an
+// answer all the same.
+func TestRightsOfWhatCannotBe(t *testing.T) {
+	odd := &unstructured.Unstructured{Object: map[string]any{"kind": "VirtualService", "spec": map[string]any{"http": "?"}}}
+	s := plan.Snapshot{Key: reviewsKey, Settings: plan.Defaults, VirtualServices: []*unstructured.Unstructured{odd}}
+	if got := plan.Rights(s, intent.Intent{}, nil); got != nil {
+		t.Errorf("without a Service: %v", got)
 	}
-	for _, key := range w.c.services {
-		out = append(out, w.c.rightsOf(key)...)
+	s.Service = plainService()
+	if got := plan.Rights(s, intent.Intent{}, nil); got != nil {
+		t.Errorf("without a release: %v", got)
 	}
-	return out
+	if got := plan.Rights(s, intent.Intent{End: intent.EndFinish}, &release.Spec{}); len(got) == 0 || got[0].Verb != "create" {
+		t.Errorf("of an empty release: %v", got)
+	}
 }
