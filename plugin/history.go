@@ -110,5 +110,5 @@ func (o *historyOptions) print(e *Env, ended []outcome) error {
 		}
 		rows = append(rows, row)
 	}
-	return view.Rows(e.Out, rows)
+	return view.Rows(e.Out, e.terminal(e.Out), o.output == "wide", rows)
 }

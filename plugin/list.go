@@ -104,7 +104,8 @@ func (o *listOptions) show(ctx context.Context, e *Env, namespace string, last [
 }
 
 // lookAll gives releases as the controller wrote them down, which it does
-// whenever one changes. While it is down each is looked at instead.
+// whenever one changes. While it is down each is looked at instead; so is one
+// that holds nothing yet, for only a look tells why.
 func (e *Env) lookAll(ctx context.Context, running []found) (releases []view.Release) {
 	if len(running) == 0 {
 		return nil
@@ -112,7 +113,7 @@ func (e *Env) lookAll(ctx context.Context, running []found) (releases []view.Rel
 	set, down := e.settings(ctx)
 	for _, f := range running {
 		r := view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Down: down, Now: e.Now()}
-		if down != "" && f.broken == nil {
+		if (down != "" || !f.claimed) && f.broken == nil {
 			r = e.lookAs(ctx, f, set, down)
 		}
 		releases = append(releases, r)
@@ -121,17 +122,21 @@ func (e *Env) lookAll(ctx context.Context, running []found) (releases []view.Rel
 }
 
 func (o *listOptions) table(e *Env, namespace string, releases []view.Release, last []string) ([]string, error) {
-	wide := o.output == "wide"
-	if last == nil {
-		if len(releases) == 0 {
-			where := "namespace " + namespace
-			if o.all {
-				where = "any namespace"
-			}
-			e.Say("No release runs in %s.", where)
-		} else if err := view.Table(e.Out, releases, wide, o.all); err != nil {
-			return nil, err
-		}
+	wide, t := o.output == "wide", e.terminal(e.Out)
+	var err error
+	switch {
+	case last != nil:
+	case len(releases) == 0 && o.all:
+		e.Say("No release runs in any namespace.")
+	case len(releases) == 0:
+		e.Say("No release runs in namespace %s.", namespace)
+	case o.watch: // with all columns, for so come the lines that follow
+		err = view.Rows(e.Out, t, wide, view.Lines(releases, wide, o.all))
+	default:
+		err = view.Table(e.Out, t, releases, wide, o.all)
+	}
+	if err != nil {
+		return nil, err
 	}
 	now := []string{} // not nil: the first table has been printed
 	rows := [][]string{}
@@ -145,7 +150,7 @@ func (o *listOptions) table(e *Env, namespace string, releases []view.Release, l
 		}
 	}
 	if len(rows) > 0 {
-		return now, view.Rows(e.Out, rows)
+		return now, view.Rows(e.Out, t, wide, rows)
 	}
 	return now, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -90,5 +91,45 @@ func TestListsWhileTheControllerIsDown(t *testing.T) {
 				t.Errorf("the JSON lacks the note %q:\n%s", c.note, said)
 			}
 		})
+	}
+}
+
+// TestListsKeepToTheWidth: a line is cut where the width is known, and never
+// where a program or somebody with room reads it.
+func TestListsKeepToTheWidth(t *testing.T) {
+	w := crowd(t)
+	for _, c := range []struct {
+		columns string
+		cut     bool
+		args    string
+	}{
+		{"40", true, "list"}, {"40", true, "services"}, {"40", true, "history"}, {"40", true, "status ratings-v2 -o table"},
+		{"", false, "list"}, {"", false, "services"},
+		{"40", false, "list -o wide"}, {"40", false, "services -o wide"}, {"40", false, "history -o wide"}, {"40", false, "list -o json"},
+	} {
+		t.Setenv("COLUMNS", c.columns)
+		stdout, _, _ := w.run(strings.Fields(c.args)...)
+		widest := 0
+		for line := range strings.Lines(stdout) {
+			widest = max(widest, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
+		}
+		if got := strings.Contains(stdout, "…"); got != c.cut || c.cut != (widest <= 40) {
+			t.Errorf("%s in %q columns is %d wide:\n%s", c.args, c.columns, widest, stdout)
+		}
+	}
+}
+
+// TestListTellsWhatIsWaitedFor: also of what could not begin.
+func TestListTellsWhatIsWaitedFor(t *testing.T) {
+	status := statusOfClaim(reviews, reviewsV1, "reviews-v2", release.TakenOver, release.Policy{Traffic: "grayscale", End: "finish"})
+	status.SetCondition(release.Progressing, true, release.ReasonWaitingForSource, "Helm manages the original", noon)
+	ratings, ratingsV1 := service("ratings", map[string]string{"app": "ratings"}), deployment("ratings-v1", "v1", map[string]string{"release": "never", "image": "v1"})
+	w := newWorld(t, annotated(reviews, intent.AnnotationStatus, status), deployment("reviews-v1", "v1", map[string]string{"release": "reviews-v2"}),
+		ratings, ratingsV1, controllerWith(1))
+	said := w.ok("list")
+	for _, text := range []string{"WaitingForSource", "Refused", "is the image that runs already"} {
+		if !strings.Contains(said, text) {
+			t.Errorf("list does not say %q:\n%s", text, said)
+		}
 	}
 }

@@ -136,5 +136,5 @@ func (o *servicesOptions) print(e *Env, namespace string, list []standing) error
 		}
 		rows = append(rows, row)
 	}
-	return view.Rows(e.Out, rows)
+	return view.Rows(e.Out, e.terminal(e.Out), o.output == "wide", rows)
 }

@@ -69,7 +69,7 @@ func (o *statusOptions) show(e *Env, r view.Release, before string) error {
 	case "name":
 		return e.Print("%s", r.Status.Task)
 	case "table", "wide":
-		return view.Table(e.Out, []view.Release{r}, o.output == "wide", false)
+		return view.Table(e.Out, e.terminal(e.Out), []view.Release{r}, o.output == "wide", false)
 	}
 	var b strings.Builder
 	b.WriteString(before)

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -57,10 +58,18 @@ func (r Release) Sentence() string {
 
 const handmade = "cancelled by hand; the Service is held until the controller returns"
 
-// Note is what a line of a list must not hide.
+// Note is what a line of a list must not hide: what is waited for, as the fixed
+// reason of a condition, or why nothing moves.
 func (r Release) Note() string {
 	switch {
-	case r.Ended || r.Down == "":
+	case r.Ended:
+		return ""
+	case len(r.Refused) > 0 && !r.Claimed:
+		first, _, _ := strings.Cut(r.Refused[0], "\n")
+		return strings.TrimPrefix(first, "Deployment "+r.Namespace+"/"+r.Status.Original.Name+": ")
+	case r.Down == "" && r.Status.Is(release.Progressing):
+		return r.Status.Condition(release.Progressing).Reason
+	case r.Down == "":
 		return ""
 	case r.ByHand:
 		return handmade

@@ -125,27 +125,27 @@ func (p *page) versions(r Release) {
 // two versions differ in the tags, and the names can be told from the versions.
 func (p *page) fit(rows [][]string) [][]string {
 	const tag = 12 // columns that most need
-	if p.room(rows) < tag {
+	if room(rows, p.Width, 2) < tag {
 		for n, row := range rows {
 			rows[n] = slices.Delete(row, 1, 2)
 		}
 	}
-	room := p.room(rows)
+	left := room(rows, p.Width, 2)
 	for _, row := range rows[1:] {
 		last := len(row) - 1
-		row[last] = ClipLeft(row[last], room)
+		row[last] = ClipLeft(row[last], left)
 	}
 	return rows
 }
 
 // room is what the last column may take; below 0 where the others are too wide.
 // The first row is as good as any: all are aligned.
-func (p *page) room(rows [][]string) int {
+func room(rows [][]string, width, gap int) int {
 	var before [][]string
 	for _, row := range rows {
 		before = append(before, append(slices.Clone(row[:len(row)-1]), "|"))
 	}
-	return p.Width - utf8.RuneCountInString(columns(before, 2)[0]) + 1
+	return width - utf8.RuneCountInString(columns(before, gap)[0]) + 1
 }
 
 func ready(v release.Version) string { return fmt.Sprintf("%d/%d", v.Ready, v.Replicas) }

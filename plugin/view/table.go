@@ -3,24 +3,64 @@ package view
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
-// Table prints releases, one a line. wide says more of each; namespaces says
-// where each is.
-func Table(w io.Writer, releases []Release, wide, namespaces bool) error {
+// Table prints releases, one a line. wide says more of each, and cuts nothing;
+// namespaces says where each is.
+func Table(w io.Writer, t Terminal, releases []Release, wide, namespaces bool) error {
+	rows := Lines(releases, wide, namespaces)
+	if t.Bounded && !wide {
+		rows = narrow(rows, t.Width)
+	}
+	return Rows(w, t, wide, rows)
+}
+
+// Lines are the rows of a Table, its Header first.
+func Lines(releases []Release, wide, namespaces bool) [][]string {
 	rows := [][]string{Header(wide, namespaces)}
 	for _, r := range releases {
 		rows = append(rows, Row(r, wide, namespaces))
 	}
-	return Rows(w, rows)
+	return rows
 }
 
-// Rows prints rows of cells, aligned as kubectl does.
-func Rows(w io.Writer, rows [][]string) error {
-	_, err := io.WriteString(w, strings.Join(columns(rows, 3), "\n")+"\n")
+// narrow leaves out columns that -o wide and status show, too, where what is
+// waited for would not be seen otherwise.
+func narrow(rows [][]string, width int) [][]string {
+	need := 0
+	for _, row := range rows {
+		need = max(need, utf8.RuneCountInString(row[len(row)-1]))
+	}
+	for _, name := range []string{"VERSIONS", "READY", "AGE"} {
+		if room(rows, width, gap) >= min(need, len(release.ReasonWaitingForTraffic)) {
+			break
+		}
+		n := slices.Index(rows[0], name)
+		for r, row := range rows {
+			rows[r] = slices.Delete(row, n, n+1)
+		}
+	}
+	return rows
+}
+
+// gap is how far apart the columns of a table are, as kubectl has it.
+const gap = 3
+
+// Rows prints rows of cells, aligned as kubectl does. They keep to the width of
+// the terminal, unless wide is asked for or nobody knows it.
+func Rows(w io.Writer, t Terminal, wide bool, rows [][]string) error {
+	lines := columns(rows, gap)
+	if t.Bounded && !wide {
+		for n, line := range lines {
+			lines[n] = Clip(line, t.Width)
+		}
+	}
+	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	return err
 }
 
@@ -50,14 +90,17 @@ func Row(r Release, wide, namespaces bool) []string {
 	}
 	cells = append(cells, s.Task, s.Service.Name, r.Phase(),
 		fmt.Sprintf("%s->%s", s.Original.Version, s.Grayscale.Version), ready(s.Grayscale), Share(s.Form, s.Asked()), live(s), age)
-	if wide {
-		degraded := ""
-		if c := s.Condition(release.Degraded); c != nil && s.Is(release.Degraded) {
-			degraded = c.Reason
-		}
-		cells = append(cells, string(s.Form), s.Original.Name, s.Clone, s.By, degraded)
+	degraded, note := "", r.Note()
+	if c := s.Condition(release.Degraded); c != nil && s.Is(release.Degraded) {
+		degraded = c.Reason
 	}
-	cells = append(cells, r.Note())
+	switch {
+	case wide:
+		cells = append(cells, string(s.Form), s.Original.Name, s.Clone, s.By, degraded)
+	case degraded != "" && note != degraded:
+		note = strings.TrimSuffix("Degraded: "+degraded+", "+note, ", ")
+	}
+	cells = append(cells, note)
 	for n, cell := range cells {
 		if cell == "" || cell == "->" {
 			cells[n] = "-"

@@ -17,6 +17,8 @@ type Terminal struct {
 	Color bool
 	// Width in columns; 80 where nobody knows.
 	Width int
+	// Bounded says that Width is known: from the terminal, or from COLUMNS.
+	Bounded bool
 }
 
 // TerminalOf finds out what a stream can show. Colours need a terminal, and no
@@ -24,7 +26,7 @@ type Terminal struct {
 func TerminalOf(w io.Writer, getenv func(string) string) Terminal {
 	t := Terminal{Width: 80}
 	if columns, err := strconv.Atoi(getenv("COLUMNS")); err == nil && columns > 0 {
-		t.Width = columns
+		t.Width, t.Bounded = columns, true
 	}
 	file, ok := w.(interface{ Fd() uintptr })
 	if !ok || !term.IsTerminal(int(file.Fd())) {
@@ -33,7 +35,7 @@ func TerminalOf(w io.Writer, getenv func(string) string) Terminal {
 	t.TTY = getenv("TERM") != "dumb"
 	t.Color = t.TTY && getenv("NO_COLOR") == ""
 	if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
-		t.Width = width
+		t.Width, t.Bounded = width, true
 	}
 	return t
 }

@@ -202,11 +202,21 @@ func TestStatus(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	releases := []Release{asked(), failing(), routing(), byContent(), mirrored(), blueGreen(intent.TrafficGrayscale, intent.Full), byHand()}
-	for name, c := range map[string]struct{ wide, namespaces bool }{"table": {}, "table-wide": {true, true}} {
+	failsOnly := failing() // while the controller is there
+	failsOnly.Down, failsOnly.Stale = "", ""
+	failsOnly.Status.SetCondition(release.Progressing, true, release.ReasonStarting, "0 of 1 pods are ready", began)
+	releases := []Release{asked(), failing(), failsOnly, source(), routing(), byContent(), mirrored(), blueGreen(intent.TrafficGrayscale, intent.Full), byHand()}
+	for name, c := range map[string]struct {
+		t                Terminal
+		wide, namespaces bool
+	}{
+		"table":      {Terminal{Width: 80}, false, false}, // nobody knows how wide: nothing is cut
+		"table-90":   {Terminal{Width: 90, Bounded: true}, false, false},
+		"table-wide": {Terminal{Width: 90, Bounded: true}, true, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := Table(&b, releases, c.wide, c.namespaces); err != nil {
+			if err := Table(&b, c.t, releases, c.wide, c.namespaces); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, name, b.Bytes())
@@ -280,7 +290,7 @@ func TestTerminal(t *testing.T) {
 	if got := TerminalOf(&bytes.Buffer{}, env(nil)); got != (Terminal{Width: 80}) {
 		t.Errorf("a buffer is %+v", got)
 	}
-	if got := TerminalOf(&bytes.Buffer{}, env(map[string]string{"COLUMNS": "40"})); got.Width != 40 {
+	if got := TerminalOf(&bytes.Buffer{}, env(map[string]string{"COLUMNS": "40"})); got.Width != 40 || !got.Bounded {
 		t.Errorf("COLUMNS=40 gives %d", got.Width)
 	}
 	if got := (Terminal{}).Red("x"); got != "x" {
