@@ -87,10 +87,10 @@ func rightFor(field string) string {
 	return "write the root's " + field + " in a match of the delegate's route, too"
 }
 
-// apart writes the headers of our conditions in a delegate's copies in capitals,
-// a way in which hardly a root writes any: istiod compares names as they are
-// written, so the root's condition on the same header stays beside ours, and
-// Envoy applies both.
+// apart writes the headers of our conditions in a delegate's copies in a way in
+// which hardly a root writes any: istiod compares names as they are written, so
+// the root's condition on the same header stays beside ours, and Envoy applies
+// both. [DelegateFaults] finds a root that does write one so.
 func apart(ours []any, user any) {
 	own := matches(user)
 	for _, copy := range ours {
@@ -100,22 +100,41 @@ func apart(ours []any, user any) {
 				users = own[i%len(own)]
 			}
 			for _, field := range []string{"headers", "withoutHeaders"} {
-				capitals(object(match, field), object(users, field))
+				respell(object(match, field), object(users, field))
 			}
 		}
 	}
 }
 
-// capitals renames the headers that the user's own match does not have.
-func capitals(headers, users map[string]any) {
+// respell renames the headers that the user's own match does not have.
+func respell(headers, users map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		upper := strings.ToUpper(name)
 		if _, theirs := users[name]; theirs {
 			continue
 		}
-		if _, taken := headers[upper]; !taken && !strings.HasPrefix(name, ":") {
-			headers[upper] = headers[name]
-			delete(headers, name)
+		value := headers[name]
+		delete(headers, name)
+		headers[oddly(name, headers)] = value
+	}
+}
+
+// oddly gives a way to write a header's name, with its last letter in upper case
+// and not all of them, that is not taken; the name as it is where there is none.
+// Neither who types a name nor a library that prints one writes it so.
+func oddly(name string, taken map[string]any) string {
+	lower := strings.ToLower(name)
+	last := strings.LastIndexAny(lower, "abcdefghijklmnopqrstuvwxyz")
+	if last < 0 || strings.HasPrefix(name, ":") {
+		return name
+	}
+	end := strings.ToUpper(lower[last:])
+	for n := 0; ; n++ {
+		begin, ok := cased(lower[:last], n)
+		if !ok {
+			return name
+		}
+		if _, has := taken[begin+end]; !has {
+			return begin + end
 		}
 	}
 }

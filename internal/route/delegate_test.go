@@ -39,7 +39,10 @@ func TestDelegateFaults(t *testing.T) {
 		"a prefix within the root's":            {"match: [{uri: {prefix: /a}}]", "match: [{uri: {prefix: /a/b}}]", ""},
 		"a regular expression in the root":      {`match: [{uri: {regex: "/a.*"}}]`, "", ""},
 		"the same header in the root":           {`match: [{headers: {end-user: {regex: "a.*"}}}]`, "", ""},
-		"the same header in capitals":           {`match: [{headers: {END-USER: {regex: "a.*"}}}]`, "", "headers END-USER"},
+		"the same header in capitals":           {`match: [{headers: {END-USER: {regex: "a.*"}}}]`, "", ""},
+		"the same header, each word's first":    {`match: [{headers: {End-User: {regex: "a.*"}}}]`, `match: [{headers: {END-USER: {prefix: "b"}}}]`, ""},
+		"the same header as ours":               {`match: [{headers: {end-useR: {regex: "a.*"}}}]`, "", "headers end-useR"},
+		"the same header as ours in both":       {`match: [{headers: {end-useR: {prefix: "a"}}}]`, `match: [{headers: {end-useR: {prefix: "ab"}}}]`, ""},
 		"both without the user's fitting":       {`match: [{uri: {regex: "/a.*"}}]`, `match: [{uri: {regex: "/a/b.*"}}]`, ""},
 		"ignoreUriCase in the root":             {"match: [{uri: {prefix: /a}, ignoreUriCase: true}]", "", "ignoreUriCase"},
 		"ignoreUriCase in one of two":           {"match: [{uri: {prefix: /b}}, {uri: {prefix: /a}, ignoreUriCase: true}]", "", "ignoreUriCase"},
@@ -86,6 +89,35 @@ func TestDelegateFaults(t *testing.T) {
 				t.Errorf("by weight: faults %v, want none", faults)
 			}
 		})
+	}
+}
+
+// TestOddly: the name is the same but for its case, is neither in small letters
+// nor in capitals nor has each word's first in one, where it has letters enough
+// for that, and is none that is taken.
+func TestOddly(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		taken []string
+		want  string
+	}{
+		{"cookie", nil, "cookiE"},
+		{"Cookie", []string{"cookiE"}, "CookiE"},
+		{"x-team-a", nil, "x-team-A"},
+		{"x-1", nil, "X-1"},
+		{"x-1", []string{"X-1"}, "x-1"},
+		{"7", nil, "7"},
+		{":path", nil, ":path"},
+		{strings.Repeat("x", 100), nil, ""}, // more letters than an int has bits
+	} {
+		taken := map[string]any{}
+		for _, key := range c.taken {
+			taken[key] = nil
+		}
+		got := oddly(c.name, taken)
+		if c.want != "" && got != c.want || !strings.EqualFold(got, c.name) || len(c.name) == 100 && got == c.name {
+			t.Errorf("%s, where %v is taken: got %q, want %q", c.name, c.taken, got, c.want)
+		}
 	}
 }
 

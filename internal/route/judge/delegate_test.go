@@ -45,8 +45,11 @@ func genDelegation(t *rapid.T) delegation {
 // genRootMatch writes a header in the way in which ours are written, too.
 func genRootMatch(t *rapid.T) any {
 	match := genHTTPMatch(t).(map[string]any)
-	if rapid.IntRange(0, 4).Draw(t, "capitals") == 0 {
+	switch rapid.IntRange(0, 9).Draw(t, "spelling") {
+	case 0:
 		match["headers"] = map[string]any{"END-USER": map[string]any{"prefix": "jas"}}
+	case 1:
+		match["headers"] = map[string]any{"end-useR": map[string]any{"prefix": "jas"}}
 	}
 	return match
 }
