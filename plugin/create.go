@@ -48,11 +48,9 @@ traffic: takeover moves all of it, in either direction.`,
 			if len(args) == 1 {
 				o.task = args[0]
 			}
-			for key, value := range o.plain {
+			for key := range o.plain {
 				if !cmd.Flags().Changed(strings.TrimPrefix(key, intent.Prefix)) {
 					delete(o.plain, key)
-				} else if *value == "" {
-					return usage("--%s is empty", strings.TrimPrefix(key, intent.Prefix))
 				}
 			}
 			if err := o.validate(e); err != nil {
@@ -89,6 +87,9 @@ func (o *createOptions) addFlags(e *Env, cmd *cobra.Command) {
 }
 
 func (o *createOptions) validate(e *Env) (err error) {
+	if err := noneEmpty(o.flags); err != nil {
+		return err
+	}
 	switch {
 	case o.service == "" && o.workload == "":
 		return usage("create needs to know what to release: --service NAME or --workload deploy/NAME")

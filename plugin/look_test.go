@@ -222,7 +222,7 @@ func TestCompletion(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	w := newWorld(t)
-	w.fails(exitUsage, []string{`"polcy" is not a verb of kubectl grayscale; did you mean policy?`, "--help"}, "polcy")
+	w.fails(exitUsage, []string{`"polcy" is not a verb of kubectl grayscale; did you mean policy?`, "See 'kubectl grayscale --help'"}, "polcy")
 	w.fails(exitUsage, []string{"unknown flag: --wieght; did you mean --weight?"}, "policy", "x", "--wieght", "1")
 	w.fails(exitUsage, []string{"--for is missing"}, "wait", "x")
 	for _, verb := range []string{"create", "policy", "takeover", "finish", "cancel", "status", "list", "wait", "services", "render", "diff", "install", "uninstall", "version", "completion"} {

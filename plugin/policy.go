@@ -59,6 +59,12 @@ traffic back to the policy.`,
 }
 
 func (o *policyOptions) validate(e *Env) (err error) {
+	if err := noneEmpty(o.flags); err != nil {
+		return err
+	}
+	if err := o.policyFlags.validate(e); err != nil {
+		return err
+	}
 	switch {
 	case !o.given() && !o.clearMatch && o.replicas == "" && len(o.accept) == 0:
 		return usage("a policy needs something to change: --weight, --match, --match-file, --clear-match, --mirror or --replicas")
@@ -69,9 +75,6 @@ func (o *policyOptions) validate(e *Env) (err error) {
 		if o.replicas, err = replicas(o.replicas); err != nil {
 			return err
 		}
-	}
-	if err := o.policyFlags.validate(e); err != nil {
-		return err
 	}
 	return o.writeOptions.validate()
 }

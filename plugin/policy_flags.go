@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
@@ -19,10 +20,12 @@ type policyFlags struct {
 	match          []string // a rule each
 	matchFile      string
 	rules          []content.Rule // of match and matchFile, once read
+	flags          *pflag.FlagSet
 }
 
 func (p *policyFlags) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
+	p.flags = f
 	f.StringVar(&p.weight, "weight", "", "Share of the traffic in percent, 0 to 100, up to two decimals")
 	// An array, for a rule may hold commas.
 	f.StringArrayVar(&p.match, "match", nil, `Requests that all go to the grayscale version, such as "cookie:User=Internal" or "header:end-user=jason && os:iOS"; several are ORed`)
@@ -46,13 +49,11 @@ func (p *policyFlags) matches() bool { return len(p.match) > 0 || p.matchFile !=
 
 // validate reads them as the annotations want them.
 func (p *policyFlags) validate(e *Env) (err error) {
-	if p.weight != "" {
-		if p.weight, err = percent("--weight", p.weight); err != nil {
-			return err
+	for name, share := range map[string]*string{"weight": &p.weight, "mirror": &p.mirror} {
+		if !p.flags.Changed(name) {
+			continue
 		}
-	}
-	if p.mirror != "" {
-		if p.mirror, err = percent("--mirror", p.mirror); err != nil {
+		if *share, err = percent("--"+name, *share); err != nil {
 			return err
 		}
 	}
@@ -126,12 +127,24 @@ func (p *policyFlags) String() string {
 // percent reads a share as the annotation wants it. A percent sign is what
 // people write, too.
 func percent(flag, value string) (string, error) {
-	value = strings.TrimSuffix(value, "%")
-	w, err := intent.ParseWeight(value)
+	w, err := intent.ParseWeight(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "%")))
 	if err != nil {
-		return "", usage("%s %q %w", flag, value, err)
+		return "", usage("%s %q is no share of the traffic: write a percentage from 0 to 100 with at most two decimals, such as 12.5", flag, value)
 	}
 	return w.String(), nil
+}
+
+// noneEmpty refuses a flag that was given without a value, as a script does
+// whose variable is not set: left out, it would mean something else.
+func noneEmpty(f *pflag.FlagSet) error {
+	var empty error
+	f.Visit(func(flag *pflag.Flag) {
+		share := flag.Name == "weight" || flag.Name == "mirror" // of which percent says more
+		if empty == nil && flag.Value.Type() == "string" && flag.Value.String() == "" && !share {
+			empty = usage("--%s is empty: write its value, or leave the flag out", flag.Name)
+		}
+	})
+	return empty
 }
 
 // readText reads a small file that a flag names; - is stdin.

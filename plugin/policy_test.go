@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -99,7 +100,19 @@ func TestPolicyRefuses(t *testing.T) {
 	w.fails(exitUsage, []string{"is empty"}, "policy", "reviews-v2", "--match-file", file(t, " \n"))
 	w.fails(exitFailed, []string{"reading --match-file"}, "policy", "reviews-v2", "--match-file", "/nonexistent")
 	w.fails(exitUsage, []string{"--clear-match goes not with --match"}, "policy", "reviews-v2", "--match", "os:iOS", "--clear-match")
-	w.fails(exitUsage, []string{"--mirror \"1.234\"", "at most two decimals"}, "policy", "reviews-v2", "--mirror", "1.234")
+	for _, share := range []string{"1.234", "", "101", "-1", "ten", "10%%", "1e1", "%"} {
+		for _, flag := range []string{"--weight", "--mirror"} {
+			w.fails(exitUsage, []string{flag + " " + strconv.Quote(share) + " is no share of the traffic: write a percentage from 0 to 100 with at most two decimals, such as 12.5"},
+				"policy", "reviews-v2", flag+"="+share)
+		}
+	}
+	for _, flag := range []string{"--replicas", "--match-file"} {
+		w.fails(exitUsage, []string{flag + " is empty: write its value, or leave the flag out", "See 'kubectl grayscale policy --help'"}, "policy", "reviews-v2", flag, "")
+	}
+	w.ok("policy", "reviews-v2", "--weight", "12.5 %")
+	if got := w.intent("reviews-v1")["weight"]; got != "12.5" {
+		t.Errorf("the weight is %q", got)
+	}
 }
 
 func TestPolicyByContentAfterTakeover(t *testing.T) {

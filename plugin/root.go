@@ -51,7 +51,7 @@ func called(path string) string {
 func Run(ctx context.Context, e *Env, args []string) int {
 	root := Root(e)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	verb, err := root.ExecuteContextC(ctx)
 	var c coded
 	switch {
 	case err == nil || errors.As(err, &c) && c.err == nil:
@@ -61,7 +61,7 @@ func Run(ctx context.Context, e *Env, args []string) int {
 		t := e.terminal(e.ErrOut)
 		e.Say("%s %v", t.Red("error:"), unreachable(err))
 		if codeOf(err) == exitUsage {
-			e.Say("%s", t.Dim(fmt.Sprintf("See '%s --help'.", e.Called)))
+			e.Say("%s", t.Dim(fmt.Sprintf("See '%s --help'.", verb.CommandPath())))
 		}
 	}
 	return codeOf(err)

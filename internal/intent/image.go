@@ -71,7 +71,7 @@ func Images(value string, current map[string]string) (map[string]string, Faults)
 		return nil, Faults{{Kind: Invalid, At: KeyImage, Value: value, Why: why, Right: right}}
 	}
 	if value == "" {
-		return nil, Faults{{Kind: Required, At: KeyImage, Why: "is missing, so the versions would not differ", Right: "write the new image's tag"}}
+		return nil, Faults{{Kind: Required, At: KeyImage, Why: "is missing, so the versions would not differ", Right: "write the new image's tag, or other settings in " + KeyPatch}}
 	}
 	refs, err := references(value)
 	if err != nil {

@@ -31,7 +31,7 @@ func TestImages(t *testing.T) {
 		"the same tag":                 {"1.0", one, nil, `"1.0" is the image that runs already; write another one`},
 		"a tag, and two containers":    {"2.0", two, nil, `"2.0" does not say which of 2 containers it is for; write container=ref with one of app, proxy`},
 		"a container that isn't there": {"db=2.0", two, nil, `"db=2.0" names container "db", which the workload lacks; write container=ref with one of app, proxy`},
-		"none":                         {"", one, nil, ` is missing, so the versions would not differ; write the new image's tag`},
+		"none":                         {"", one, nil, ` is missing, so the versions would not differ; write the new image's tag, or other settings in grayscale.dev/patch`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, faults := intent.Images(test.value, test.current)
