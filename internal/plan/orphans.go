@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -62,6 +63,7 @@ func (v view) removeClones(p *Plan) bool {
 			continue
 		}
 		wait = v.Service != nil
+		v.forgetLost(p, d)
 		if d.GetDeletionTimestamp() != nil {
 			continue
 		}
@@ -73,6 +75,34 @@ func (v view) removeClones(p *Plan) bool {
 		p.Events = append(p.Events, on(Event{Warning: true, Reason: "ClaimLost", Message: fmt.Sprintf("Service %s was deleted or made anew: its release %s is gone", v.Key, d.GetLabels()[intent.LabelTask])}, v.deployment(d.GetLabels()[intent.LabelOf]))...)
 	}
 	return wait
+}
+
+// forgetLost takes the intent of a release away that went with its Service, before
+// the clone that tells of it: a Service that is made later would begin it again.
+// One that is there anew already has what its Deployment asks for.
+func (v view) forgetLost(p *Plan, clone *unstructured.Unstructured) {
+	original := v.deployment(clone.GetLabels()[intent.LabelOf])
+	if v.Service != nil || original == nil || original.GetDeletionTimestamp() != nil {
+		return
+	}
+	lost := view{Snapshot: v.Snapshot, original: original, claim: &release.Status{
+		Task: clone.GetLabels()[intent.LabelTask], Original: release.Version{UID: original.GetUID()},
+	}}
+	lost.forget(p)
+}
+
+// Lost gives the UIDs of the Deployments whose release went with the Service, and
+// whose ReplicaSets may hold the intent.
+func Lost(s Snapshot) (originals []types.UID) {
+	for _, d := range s.Deployments {
+		if s.Service != nil || !isClone(d) || !s.isOrphan(d) {
+			continue
+		}
+		if original := s.deployment(d.GetLabels()[intent.LabelOf]); original != nil {
+			originals = append(originals, original.GetUID())
+		}
+	}
+	return originals
 }
 
 // heirs gives, for each subset without pods that a route of the user's behind

@@ -47,6 +47,8 @@ var midways = []scenario{
 
 	{"service deleted: under content rules", plain, []step{asks(jason, "weight=10"), deletes("Service shop/reviews")}, ""},
 	{"service deleted: while mirrored, without a VirtualService", none, []step{asks("mirror=10"), deletes("Service shop/reviews")}, ""},
+	{"service deleted: and made anew later", plain, []step{asks("weight=50"), deletes("Service shop/reviews"), madeAgain}, ""},
+	{"service deleted: the next release is asked for before it is seen", plain, []step{asks("weight=50"), atOnce(deletes("Service shop/reviews"), annotate("release=next", "image=3.0", "version=v3"))}, ""},
 	{"service made anew: under a partial policy", plain, []step{asks("weight=50", jason), madeAnew}, ""},
 	{"service made anew: on a strict subset", strict, []step{asks("weight=50"), madeAnew}, ""},
 	{"service made anew: holding all traffic", subset, []step{asks("traffic=grayscale"), madeAnew}, ""},
@@ -236,6 +238,21 @@ func madeAnew(c *cluster) {
 	u := parse(c.t, service)[0]
 	u.SetAnnotations(status)
 	c.put(u)
+}
+
+// madeAgain is the same, after the controller has seen that it was gone.
+func madeAgain(c *cluster) {
+	service, _, _ := cutDocument(reviews)
+	c.userApplies(service)
+}
+
+// atOnce does several things between two passes.
+func atOnce(do ...step) step {
+	return func(c *cluster) {
+		for _, d := range do {
+			d(c)
+		}
+	}
 }
 
 // allGone deletes all that is in the namespace, as the namespace controller does:

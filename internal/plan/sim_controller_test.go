@@ -69,20 +69,27 @@ func (c *cluster) snapshot(key types.NamespacedName) plan.Snapshot {
 		}
 	}
 	if s.Service == nil {
+		s.ReplicaSets = c.replicaSets(key.Namespace, plan.Lost(s))
 		return s
 	}
 	if claim := c.claim(key); claim != nil {
 		s.Pods, s.Endpoints = c.planPods(release.ServiceOf(s.Service))
 		s.Autoscalers = c.list("HorizontalPodAutoscaler", key.Namespace)
 		if claim.Phase == release.Cancelling || claim.Phase == release.Finishing && claim.Finish == intent.InPlace {
-			for _, rs := range c.list("ReplicaSet", key.Namespace) {
-				if owner := metav1.GetControllerOf(rs); owner != nil && owner.UID == claim.Original.UID {
-					s.ReplicaSets = append(s.ReplicaSets, rs)
-				}
-			}
+			s.ReplicaSets = c.replicaSets(key.Namespace, []types.UID{claim.Original.UID})
 		}
 	}
 	return s
+}
+
+// replicaSets gives those of these Deployments.
+func (c *cluster) replicaSets(namespace string, of []types.UID) (out []*unstructured.Unstructured) {
+	for _, rs := range c.list("ReplicaSet", namespace) {
+		if owner := metav1.GetControllerOf(rs); owner != nil && slices.Contains(of, owner.UID) {
+			out = append(out, rs)
+		}
+	}
+	return out
 }
 
 // pass makes one pass of the controller for a Service: it says whether anything

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
@@ -19,11 +21,11 @@ import (
 // pods reads the Service's endpoints, and the pods that stand behind them: an
 // EndpointSlice does not say which version an address is.
 func (src Source) pods(ctx context.Context, s *plan.Snapshot) error {
-	slices, err := list(ctx, src.Reader, EndpointSlices, client.InNamespace(s.Key.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: s.Key.Name})
+	found, err := list(ctx, src.Reader, EndpointSlices, client.InNamespace(s.Key.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: s.Key.Name})
 	if err != nil {
 		return err
 	}
-	s.Endpoints = endpoints(slices)
+	s.Endpoints = endpoints(found)
 	service := release.ServiceOf(s.Service)
 	if len(service.Selector) == 0 {
 		return nil
@@ -42,9 +44,9 @@ func (src Source) pods(ctx context.Context, s *plan.Snapshot) error {
 }
 
 // endpoints counts each pod once, however many slices and families it is in.
-func endpoints(slices []*unstructured.Unstructured) []plan.Endpoint {
+func endpoints(found []*unstructured.Unstructured) []plan.Endpoint {
 	ready, order := map[string]bool{}, []string{}
-	for _, u := range slices {
+	for _, u := range found {
 		var slice discoveryv1.EndpointSlice
 		if runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &slice) != nil {
 			continue
@@ -124,9 +126,12 @@ func clip(s string) string {
 	return s
 }
 
-// replicaSets reads the metadata of the original's ReplicaSets, which hold
-// copies of its annotations.
-func (src Source) replicaSets(ctx context.Context, s *plan.Snapshot, claim *release.Status) error {
+// replicaSets reads the metadata of these Deployments' ReplicaSets, which hold
+// copies of their annotations.
+func (src Source) replicaSets(ctx context.Context, s *plan.Snapshot, originals ...types.UID) error {
+	if len(originals) == 0 {
+		return nil
+	}
 	l := &metav1.PartialObjectMetadataList{}
 	l.SetGroupVersionKind(ReplicaSets.GroupVersion().WithKind(ReplicaSets.Kind + "List"))
 	if err := src.Live.List(ctx, l, client.InNamespace(s.Key.Namespace)); err != nil {
@@ -134,7 +139,7 @@ func (src Source) replicaSets(ctx context.Context, s *plan.Snapshot, claim *rele
 	}
 	for n := range l.Items {
 		owner := metav1.GetControllerOf(&l.Items[n])
-		if owner == nil || owner.UID != claim.Original.UID {
+		if owner == nil || !slices.Contains(originals, owner.UID) {
 			continue
 		}
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&l.Items[n])

@@ -38,8 +38,11 @@ func Read(ctx context.Context, r client.Reader, service types.NamespacedName, se
 // Read reads all that a plan for the Service is made from.
 func (src Source) Read(ctx context.Context, key types.NamespacedName, settings plan.Settings) (plan.Snapshot, error) {
 	s, err := src.base(ctx, key, settings)
-	if err != nil || s.Service == nil {
+	switch {
+	case err != nil:
 		return s, err
+	case s.Service == nil:
+		return s, src.replicaSets(ctx, &s, plan.Lost(s)...)
 	}
 	return s, src.release(ctx, &s)
 }
@@ -80,7 +83,7 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 	if claim != nil {
 		steps = append(steps, func() error { return src.pods(ctx, s) })
 		if claim.Phase == release.Cancelling || claim.Phase == release.Finishing && claim.Finish == intent.InPlace {
-			steps = append(steps, func() error { return src.replicaSets(ctx, s, claim) })
+			steps = append(steps, func() error { return src.replicaSets(ctx, s, claim.Original.UID) })
 		}
 		if claim.Phase == release.Finishing {
 			steps = append(steps, func() error { return src.original(ctx, s, claim) })

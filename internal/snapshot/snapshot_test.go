@@ -11,9 +11,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
 	corev1 "k8s.io/api/core/v1"
@@ -140,6 +142,41 @@ func TestNoService(t *testing.T) {
 		t.Errorf("got %v, %v", s.Service, err)
 	}
 	want(t, "Deployments", names(s.Deployments), "shop/reviews-v1")
+}
+
+// TestServiceGone: of the Deployment whose release went with its Service, and of
+// no other, the ReplicaSets are read, for they hold the intent.
+func TestServiceGone(t *testing.T) {
+	const lost = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v1, namespace: shop, uid: uid-original}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v2, namespace: shop, uid: uid-clone, labels: {grayscale.dev/task: task, grayscale.dev/of: reviews-v1}}
+---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: original, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: reviews-v1, uid: uid-original, controller: true}]}
+---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: clone, namespace: shop, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: reviews-v2, uid: uid-clone, controller: true}]}
+`
+	var objects []client.Object
+	for _, u := range parse(t, lost) {
+		objects = append(objects, u)
+	}
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, gvk := range []schema.GroupVersionKind{snapshot.Services, snapshot.Deployments, snapshot.ReplicaSets, snapshot.VirtualServices, snapshot.DestinationRules} {
+		mapper.Add(gvk, meta.RESTScopeNamespace)
+	}
+	s, err := snapshot.Read(context.Background(), fake.NewClientBuilder().WithRESTMapper(mapper).WithObjects(objects...).Build(), reviews, plan.Defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "ReplicaSets", names(s.ReplicaSets), "shop/original")
 }
 
 const pods = `
