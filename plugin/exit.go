@@ -136,9 +136,15 @@ func flagFor(key string) string {
 // annotation is an annotation within a sentence: grayscale.dev/weight: "0".
 var annotation = regexp.MustCompile(regexp.QuoteMeta(intent.Prefix) + `[a-z]+(: "?([^" ,;]+)"?)?`)
 
+// plainly gives sentences without the mark that some end with: what can't be done
+// and what would be right is said before it.
+func plainly(sentences string) string {
+	return strings.ReplaceAll(sentences, " ("+string(intent.Unsupported)+")", "")
+}
+
 // writtenAsFlags gives a sentence with flags in place of annotations.
 func writtenAsFlags(sentence string) string {
-	return annotation.ReplaceAllStringFunc(sentence, func(s string) string {
+	return annotation.ReplaceAllStringFunc(plainly(sentence), func(s string) string {
 		key, value, given := strings.Cut(s, ": ")
 		if flagFor(key) == key {
 			return s

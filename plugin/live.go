@@ -57,7 +57,7 @@ func (e *Env) settings(ctx context.Context) (set plan.Settings, down string) {
 // the cluster. With rights for less than that it is what the controller last
 // wrote down, and says so.
 func (e *Env) look(ctx context.Context, f found) view.Release {
-	if f.ended || f.service == nil {
+	if f.ended {
 		return e.lookAs(ctx, f, plan.Defaults, "") // nothing moves it
 	}
 	set, down := e.settings(ctx)
@@ -66,7 +66,7 @@ func (e *Env) look(ctx context.Context, f found) view.Release {
 
 // lookAs is look for a controller of these settings; down is why it moves nothing.
 func (e *Env) lookAs(ctx context.Context, f found, set plan.Settings, down string) (r view.Release) {
-	r = view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Ended: f.ended, Down: down, AsOf: f.written(), Now: e.Now()}
+	r = view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Ended: f.ended, Down: down, AsOf: f.written(), Renewed: f.renewed(set.VersionLabel), Now: e.Now()}
 	defer func() {
 		r.Next = e.nextSteps(r)
 		var err error
@@ -89,7 +89,10 @@ func (e *Env) lookAs(ctx context.Context, f found, set plan.Settings, down strin
 		return r
 	}
 	p := plan.Make(s, e.Now())
-	r.Holds, r.Refused = p.Holds, p.Refused
+	r.Holds = p.Holds
+	for _, why := range p.Refused {
+		r.Refused = append(r.Refused, plainly(why))
+	}
 	if f.claimed && p.Status != nil && p.Status.Task == f.task {
 		r.Status = p.Status
 		keepWritten(f.status, p)
@@ -103,6 +106,25 @@ func (e *Env) lookAs(ctx context.Context, f found, set plan.Settings, down strin
 func byHand(s plan.Snapshot, status *release.Status) bool {
 	return (status.Policy.End == intent.EndCancel || status.Phase == release.Cancelling) && status.Live == nil &&
 		!slices.ContainsFunc(s.Deployments, func(d *unstructured.Unstructured) bool { return isClone(d) && d.GetName() == status.Clone })
+}
+
+// renewed are the images of an original that has become the new version, as a
+// finish in place makes it; nil where it has not. A release that has ended
+// otherwise than by a finish says nothing of who runs the new version now.
+func (f found) renewed(label string) map[string]string {
+	if f.deployment == nil || f.status.Grayscale.Version == "" || f.ended && f.status.Phase != release.Finished {
+		return nil
+	}
+	w := release.WorkloadOf(f.deployment)
+	for _, key := range append([]string{f.status.Label, label}, release.DefaultLabels...) {
+		if version, ok := w.Template[key]; ok && key != "" {
+			if version != f.status.Grayscale.Version {
+				return nil
+			}
+			return w.Images
+		}
+	}
+	return nil
 }
 
 // keepWritten keeps what the controller wrote down and no reading of the cluster

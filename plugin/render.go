@@ -92,7 +92,7 @@ func (e *Env) desiredFrom(ctx context.Context, r client.Reader, service types.Na
 	}
 	objects, reasons := plan.Desired(s, e.Now())
 	if len(reasons) > 0 {
-		return nil, fmt.Errorf("the release of Service %s can't be carried out:\n%s", service, bullets(strings.Join(reasons, "\n")))
+		return nil, fmt.Errorf("the release of Service %s can't be carried out:\n%s", service, bullets(plainly(strings.Join(reasons, "\n"))))
 	}
 	return objects, nil
 }

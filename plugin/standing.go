@@ -145,7 +145,7 @@ func reasons(refused []string, d client.ObjectKey) []string {
 	for _, text := range refused {
 		text = strings.TrimPrefix(text, "Deployment "+d.String()+": ")
 		for line := range strings.Lines(text) {
-			out = append(out, strings.TrimSuffix(strings.TrimSpace(line), " (Unsupported)"))
+			out = append(out, plainly(strings.TrimSpace(line)))
 		}
 	}
 	return out

@@ -154,3 +154,33 @@ func TestHistory(t *testing.T) {
 	w.fails(exitFailed, []string{"no Service shop/nope"}, "history", "nope")
 	w.fails(exitUsage, []string{"goes not with --all-namespaces"}, "history", "details", "-A")
 }
+
+// TestStatusAfterAFinishInPlace: the original's Deployment runs the new version.
+func TestStatusAfterAFinishInPlace(t *testing.T) {
+	var h release.History
+	h = h.With(release.Entry{Task: "reviews-v2", Phase: release.Finished, Original: "reviews", Clone: "reviews-v2", From: "v1", To: "v2",
+		Images: map[string]string{"reviews": "example.com/reviews:v2"}, Started: noon, Ended: noon}, "deployment-reviews")
+	const row = "original   reviews     v1->v2   example.com/reviews:v2"
+	for version, told := range map[string]bool{"v2": true, "v3": false} { // the next release made it v3
+		w := newWorld(t, annotated(reviews, intent.AnnotationHistory, h), deployment("reviews", version, nil))
+		if said := w.ok("status", "reviews-v2"); strings.Contains(said, row) != told || strings.Contains(said, "v1->") != told {
+			t.Errorf("the original is %s, and the page is\n%s", version, said)
+		}
+	}
+}
+
+// TestRefusalsAreToldPlainly: what stands in the way, without marks of ours.
+func TestRefusalsAreToldPlainly(t *testing.T) {
+	headless := reviews.DeepCopy()
+	headless.Object["spec"].(map[string]any)["clusterIP"] = "None"
+	w := newWorld(t, headless, deployment("reviews-v1", "v1", map[string]string{"release": "reviews-v2", "image": "v2"}))
+	for _, args := range []string{"status reviews-v2", "list", "services", "render reviews-v2", "create --service reviews --image v3"} {
+		stdout, stderr, _ := w.run(strings.Fields(args)...)
+		if said := stdout + stderr; strings.Contains(said, "Unsupported") {
+			t.Errorf("%s says\n%s", args, said)
+		}
+	}
+	if said := w.ok("status", "reviews-v2"); !strings.Contains(said, "is headless") {
+		t.Errorf("the reason is not told:\n%s", said)
+	}
+}

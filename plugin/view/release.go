@@ -12,16 +12,17 @@ import (
 type Release struct {
 	Namespace string
 	Status    *release.Status
-	Claimed   bool      // it holds its Service
-	Ended     bool      // it is over, and Status is what the history keeps
-	Current   bool      // Status was made from the annotations as they are now
-	Holds     string    // what is waited for
-	Refused   []string  // why nothing is done for what was asked
-	Down      string    // why nothing moves: the controller is not there
-	ByHand    bool      // it was cancelled without the controller: its claim is all that is left
-	Stale     string    // why the counts are not fresh; empty: they are
-	AsOf      time.Time // when the controller last wrote the Status down; zero: nobody knows
-	Commit    string    // the change that is waited for, as YAML to paste; empty: none
+	Claimed   bool              // it holds its Service
+	Ended     bool              // it is over, and Status is what the history keeps
+	Current   bool              // Status was made from the annotations as they are now
+	Holds     string            // what is waited for
+	Refused   []string          // why nothing is done for what was asked
+	Down      string            // why nothing moves: the controller is not there
+	ByHand    bool              // it was cancelled without the controller: its claim is all that is left
+	Stale     string            // why the counts are not fresh; empty: they are
+	AsOf      time.Time         // when the controller last wrote the Status down; zero: nobody knows
+	Renewed   map[string]string // the images of an original that has the new version by now; nil: it has not
+	Commit    string            // the change that is waited for, as YAML to paste; empty: none
 	Next      []Step
 	Now       time.Time
 }
@@ -48,6 +49,8 @@ func (r Release) Sentence() string {
 	switch {
 	case r.ByHand:
 		return handmade
+	case copiesOnly(r.Status):
+		return "the grayscale version gets copies of the requests"
 	case r.Status.Phase != "":
 		return r.Status.Phase.Sentence()
 	case len(r.Refused) > 0:
@@ -87,14 +90,16 @@ func (r Release) Line() string {
 	line := fmt.Sprintf("%s: %s", r.Name(), r.Phase())
 	switch s.Phase {
 	case release.Starting, release.Ready:
-		line += fmt.Sprintf(", %d/%d pods ready", s.Grayscale.Ready, s.Grayscale.Replicas)
+		if s.Grayscale.Replicas > 0 {
+			line += fmt.Sprintf(", %s pods ready", ready(s.Grayscale))
+		}
 	}
 	switch s.Phase {
 	case release.Ready, release.Routing, release.TakenOver:
-		line += fmt.Sprintf(", live %s of %s asked", live(s), Share(s.Form, s.Asked()))
+		line += ", " + shares(s)
 	}
 	if r.Holds != "" && !r.Ended {
-		return line + ": " + r.Holds
+		return line + ": " + tight(r.Holds)
 	}
 	return line + ": " + r.Sentence()
 }

@@ -2,7 +2,9 @@ package view
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
@@ -23,6 +25,37 @@ func live(s *release.Status) string {
 	}
 	return described(span(s.Form, s.Live.Weight, s.Live.Most), len(s.Live.Match), s.Live.Mirror)
 }
+
+// shares says what is asked for and what is live: once, where they are the same.
+func shares(s *release.Status) string {
+	asked, live := Share(s.Form, s.Asked()), live(s)
+	for _, share := range []*string{&asked, &live} {
+		switch *share {
+		case "-":
+			*share = "nothing"
+		case "none", "all":
+			*share = strings.Replace(*share, "none", "no", 1) + " traffic"
+		}
+	}
+	if asked == live {
+		return live + " live"
+	}
+	return asked + " asked, " + live + " live"
+}
+
+// copiesOnly says whether the grayscale version is asked to have copies of requests
+// and nothing else, and has nothing else.
+func copiesOnly(s *release.Status) bool {
+	asked := s.Asked()
+	return s.Phase == release.Routing && asked.Mirror > 0 && asked.Weight == 0 && len(asked.Match) == 0 &&
+		(s.Live == nil || s.Live.Most == 0 && len(s.Live.Match) == 0)
+}
+
+// spaced is a percentage as books set it.
+var spaced = regexp.MustCompile(`(\d) %`)
+
+// tight gives a text with percentages as flags, tables and this package have them.
+func tight(text string) string { return spaced.ReplaceAllString(text, "$1%") }
 
 // weights are the shares of traffic of both versions, as asked or as live.
 func weights(s *release.Status, asked bool) (original, grayscale string) {

@@ -29,7 +29,7 @@ func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.b, format+"\n",
 func (p *page) text(label, text string, paint func(string) string) {
 	const indent = "  "
 	text, copied, _ := strings.Cut(strings.TrimRight(text, "\n"), "\n")
-	for n, line := range Wrap(label+text, p.Width-len(indent)) {
+	for n, line := range Wrap(label+tight(text), p.Width-len(indent)) {
 		if n > 0 {
 			line = indent + line
 		}
@@ -47,6 +47,7 @@ func Status(w io.Writer, t Terminal, r Release) error {
 	if r.Status.Phase != "" {
 		p.line("")
 		p.versions(r)
+		p.patch(r)
 		p.contents(r)
 	}
 	p.news(r)
@@ -74,8 +75,11 @@ func (p *page) header(r Release) {
 	case !s.Started.IsZero():
 		facts = append(facts, "started "+Age(r.Now, s.Started)+" ago")
 	}
-	if s.Finish != "" {
-		facts = append(facts, "finishes by "+string(s.Finish))
+	switch s.Finish {
+	case intent.InPlace:
+		facts = append(facts, "finishes in place")
+	case intent.Replace:
+		facts = append(facts, "finishes by replacing the original")
 	}
 	if len(facts) > 0 {
 		p.line("%s", p.Dim(Clip(strings.Join(facts, ", "), p.Width)))
@@ -97,16 +101,20 @@ func (p *page) versions(r Release) {
 	s := r.Status
 	rows := [][]string{{"", "DEPLOYMENT", "VERSION"}}
 	original := []string{"original", s.Original.Name, s.Original.Version}
+	if r.Renewed != nil {
+		original[2] += "->" + s.Grayscale.Version
+	}
 	grayscale := []string{"grayscale", s.Clone, s.Grayscale.Version}
 	if !r.Ended {
 		rows[0] = append(rows[0], "READY", "ASKED", "LIVE")
 		askedOriginal, asked := weights(s, true)
 		liveOriginal, live := weights(s, false)
 		original = append(original, ready(s.Original), askedOriginal, liveOriginal)
-		grayscale = append(grayscale, ready(s.Grayscale), asked, live)
+		grayscale = append(grayscale, none(ready(s.Grayscale)), asked, live)
 	}
 	rows[0] = append(rows[0], "IMAGE")
-	rows = append(rows, append(original, changed(s)), append(grayscale, images(s.Grayscale.Images)))
+	before, after := versionsImages(r)
+	rows = append(rows, append(original, before), append(grayscale, after))
 	if p.TTY { // elsewhere nothing is cut: somebody reads it later, or a program
 		rows = p.fit(rows)
 	}
@@ -150,27 +158,12 @@ func room(rows [][]string, width, gap int) int {
 
 func ready(v release.Version) string { return fmt.Sprintf("%d/%d", v.Ready, v.Replicas) }
 
-// changed gives the original's images of the containers that change.
-func changed(s *release.Status) string {
-	out := map[string]string{}
-	for container := range s.Grayscale.Images {
-		if image, ok := s.Original.Images[container]; ok {
-			out[container] = image
-		}
+// none is a count of pods, or a dash where none are wanted.
+func none(count string) string {
+	if count == "0/0" {
+		return "-"
 	}
-	return cmp.Or(images(out), "-")
-}
-
-func images(byContainer map[string]string) string {
-	var out []string
-	for container, image := range byContainer {
-		if len(byContainer) > 1 {
-			image = container + "=" + image
-		}
-		out = append(out, image)
-	}
-	slices.Sort(out)
-	return strings.Join(out, ",")
+	return count
 }
 
 // news says what is waited for and what is wrong.

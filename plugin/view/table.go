@@ -89,7 +89,7 @@ func Row(r Release, wide, namespaces bool) []string {
 		age = Age(r.Now, s.Started)
 	}
 	cells = append(cells, s.Task, s.Service.Name, r.Phase(),
-		fmt.Sprintf("%s->%s", s.Original.Version, s.Grayscale.Version), ready(s.Grayscale), Share(s.Form, s.Asked()), live(s), age)
+		fmt.Sprintf("%s->%s", s.Original.Version, s.Grayscale.Version), none(ready(s.Grayscale)), Share(s.Form, s.Asked()), live(s), age)
 	degraded, note := "", r.Note()
 	if c := s.Condition(release.Degraded); c != nil && s.Is(release.Degraded) {
 		degraded = c.Reason

@@ -137,6 +137,27 @@ func source() Release {
 	return r
 }
 
+// patched is a release of other settings, and perhaps of an image that they name.
+func patched(patch string) Release {
+	r := routing()
+	r.Status.Grayscale.Images, r.Status.Grayscale.Patch = nil, patch
+	return r
+}
+
+// renewed is a release whose original has become the new version.
+func renewed() Release {
+	r := over(release.Finished, "")
+	r.Renewed = map[string]string{"reviews": "example.com/reviews:v2", "logs": "example.com/logs:v7"}
+	return r
+}
+
+// unstarted is a release without a pod yet.
+func unstarted() Release {
+	r := routing()
+	r.Status.Phase, r.Status.Live, r.Status.Grayscale.Ready, r.Status.Grayscale.Replicas = release.Starting, nil, 0, 0
+	return r
+}
+
 // over is a release that the history keeps.
 func over(phase release.Phase, message string) Release {
 	r := routing()
@@ -188,6 +209,10 @@ func TestStatus(t *testing.T) {
 		"blue":          {blueGreen(intent.TrafficPolicy, 0), Terminal{Width: 80}},
 		"green":         {blueGreen(intent.TrafficGrayscale, intent.Full), Terminal{Width: 80}},
 		"fought":        {fought(), Terminal{Width: 80}},
+		"patch":         {patched("spec:\n  containers:\n  - name: reviews\n    resources: {limits: {memory: 1Gi}}\n"), Terminal{Width: 80}},
+		"patch-image":   {patched("spec: {containers: [{name: logs, image: 'example.com/logs:v8'}]}"), Terminal{Width: 80}},
+		"renewed":       {renewed(), Terminal{Width: 80}},
+		"unstarted":     {unstarted(), Terminal{Width: 80}},
 		"by-hand":       {byHand(), Terminal{Width: 80}},
 		"source":        {source(), Terminal{Width: 80}},
 	} {
@@ -205,7 +230,7 @@ func TestTable(t *testing.T) {
 	failsOnly := failing() // while the controller is there
 	failsOnly.Down, failsOnly.Stale = "", ""
 	failsOnly.Status.SetCondition(release.Progressing, true, release.ReasonStarting, "0 of 1 pods are ready", began)
-	releases := []Release{asked(), failing(), failsOnly, source(), routing(), byContent(), mirrored(), blueGreen(intent.TrafficGrayscale, intent.Full), byHand()}
+	releases := []Release{asked(), failing(), failsOnly, source(), unstarted(), routing(), byContent(), mirrored(), blueGreen(intent.TrafficGrayscale, intent.Full), byHand()}
 	for name, c := range map[string]struct {
 		t                Terminal
 		wide, namespaces bool
@@ -240,15 +265,23 @@ func TestObject(t *testing.T) {
 func TestLine(t *testing.T) {
 	ready := routing()
 	ready.Status.Phase, ready.Status.Policy.Weight, ready.Status.Live = release.Ready, 0, &release.Live{}
+	coming := blueGreen(intent.TrafficGrayscale, intent.Full)
+	coming.Status.Live = nil
+	half := routing()
+	half.Status.Live.Weight, half.Holds = 500, "10 % asked"
 	for want, r := range map[string]Release{
-		"shop/reviews-v2: Routing, live 10% of 10% asked: both versions share the traffic":                               routing(),
-		"shop/reviews-v2: Ready, 1/1 pods ready, live 0% of 0% asked: the grayscale version is ready and has no traffic": ready,
-		"shop/reviews-v2: Starting, 0/1 pods ready: 0 of 1 pods of the grayscale version are ready":                      failing(),
-		"shop/reviews-v2: Routing, live 10%, 2 rules of 10%, 2 rules asked: every proxy must know the routes":            byContent(),
-		"shop/reviews-v2: Routing, live 0%, mirror 5.5% of 0%, mirror 5.5% asked: both versions share the traffic":       mirrored(),
-		"shop/reviews-v2: TakenOver, live all of all asked: the grayscale version has all traffic":                       blueGreen(intent.TrafficGrayscale, intent.Full),
-		"shop/reviews-v2: Finished: the grayscale version is the only one":                                               over(release.Finished, ""),
-		"shop/reviews-v2: Refused: the controller can't start it":                                                        asked(),
+		"shop/reviews-v2: Routing, 10% live: both versions share the traffic":                                        routing(),
+		"shop/reviews-v2: Routing, 10% asked, 5-10% live: 10% asked":                                                 half,
+		"shop/reviews-v2: Ready, 1/1 pods ready, 0% live: the grayscale version is ready and has no traffic":         ready,
+		"shop/reviews-v2: Starting, 0/1 pods ready: 0 of 1 pods of the grayscale version are ready":                  failing(),
+		"shop/reviews-v2: Starting: starting the grayscale version":                                                  unstarted(),
+		"shop/reviews-v2: Routing, 10%, 2 rules live: every proxy must know the routes":                              byContent(),
+		"shop/reviews-v2: Routing, 0%, mirror 5.5% live: the grayscale version gets copies of the requests":          mirrored(),
+		"shop/reviews-v2: TakenOver, all traffic live: the grayscale version has all traffic":                        blueGreen(intent.TrafficGrayscale, intent.Full),
+		"shop/reviews-v2: Ready, 9/9 pods ready, no traffic live: the grayscale version is ready and has no traffic": blueGreen(intent.TrafficPolicy, 0),
+		"shop/reviews-v2: TakenOver, all traffic asked, nothing live: the grayscale version has all traffic":         coming,
+		"shop/reviews-v2: Finished: the grayscale version is the only one":                                           over(release.Finished, ""),
+		"shop/reviews-v2: Refused: the controller can't start it":                                                    asked(),
 	} {
 		if got := r.Line(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

@@ -12,7 +12,7 @@ import (
 func TestContentAndMirror(t *testing.T) {
 	deploy(t, "details")
 	_, said := grayscale(t, 0, "create", "--service", "details", "--image", "v2", "--match", "cookie:User=Internal", "--wait")
-	says(t, said, "must pass on what the rules look at (header cookie)", "live 0%, 1 rule of 0%, 1 rule asked")
+	says(t, said, "must pass on what the rules look at (header cookie)", "0%, 1 rule live")
 	out, _ := grayscale(t, 0, "status", "details-v2")
 	says(t, out, "Requests for the grayscale version by content:", "live     cookie:User=Internal")
 	out, _ = grayscale(t, 0, "render", "details-v2")
