@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
@@ -19,22 +20,24 @@ type mesh struct {
 	settings     plan.Settings
 }
 
-// refusals says all that stands in the way of what the write of this Deployment
-// asks for: of a release that would start, and of a policy that routes can't say.
-func (m mesh) refusals(ctx context.Context, written *unstructured.Unstructured, ask decide.Question) (intent.Faults, error) {
-	s, err := snapshot.Read(ctx, after{m.live, written}, ask.Service, m.settings)
-	switch {
-	case err != nil:
-		return nil, err
-	case ask.Spec == nil:
-		faults := plan.ManagedFaults(s, ask.Intent, nil)
-		if ask.Routes {
-			faults = append(faults, plan.Unsayable(s, ask.Intent, plan.Subsets(s))...)
-		}
-		return faults, nil
+// after reads the Service and all around it as it would be with the write of this
+// Deployment.
+func (m mesh) after(ctx context.Context, written *unstructured.Unstructured, service types.NamespacedName) (plan.Snapshot, error) {
+	return snapshot.Read(ctx, after{m.live, written}, service, m.settings)
+}
+
+// refusals says all that stands in the way of what an intent asks for: of a release
+// that would start, and of a policy that routes can't say.
+func refusals(s plan.Snapshot, ask decide.Question) intent.Faults {
+	faults, subsets := intent.Faults(nil), plan.Subsets(s)
+	if ask.Spec != nil {
+		faults, subsets = plan.Refusals(s, *ask.Spec), plan.Intended(s, *ask.Spec)
 	}
-	faults := append(plan.Refusals(s, *ask.Spec), plan.ManagedFaults(s, ask.Intent, ask.Spec)...)
-	return append(faults, plan.Unsayable(s, ask.Intent, plan.Intended(s, *ask.Spec))...), nil
+	faults = append(faults, plan.ManagedFaults(s, ask.Intent, ask.Spec)...)
+	if ask.Routes {
+		faults = append(faults, plan.Unsayable(s, ask.Intent, subsets)...)
+	}
+	return faults
 }
 
 // splits gives the splits of a VirtualService's live routes.

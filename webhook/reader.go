@@ -29,7 +29,7 @@ type reader struct {
 
 func (r reader) list(ctx context.Context, kind schema.GroupVersionKind, namespace string) ([]unstructured.Unstructured, error) {
 	var list unstructured.UnstructuredList
-	list.SetGroupVersionKind(kind)
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 	if err := r.live.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("listing %ss of namespace %s: %w", kind.Kind, namespace, err)
 	}

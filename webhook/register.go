@@ -4,13 +4,18 @@
 package webhook
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 )
 
 // The paths that are served, as the webhook configurations name them.
@@ -30,7 +35,9 @@ type Options struct {
 	// Live reads from the API server itself: who holds a Service is never
 	// taken from a cache.
 	Live client.Reader
-	// Cached is for the routes, which are put back within a second or not at all.
+	// Cached is for what must be answered within a second, or is not asked at all:
+	// the routes that are put back, and the guard. It has the indexes of package
+	// snapshot.
 	Cached client.Reader
 }
 
@@ -43,12 +50,29 @@ func Register(mgr manager.Manager, o Options) error {
 	mesh := mesh{live: o.Live, cached: o.Cached, settings: o.Settings}
 	decoder := admission.NewDecoder(mgr.GetScheme())
 	server := mgr.GetWebhookServer()
+	authority := authority{mgr.GetClient()}
+	events := recorder{mgr.GetEventRecorder("grayscale-controller")}
 	for path, handler := range map[string]admission.Handler{
 		PathMutateDeployment:     &mutateDeployment{read: read, decoder: decoder, controller: o.Controller},
-		PathValidateDeployment:   &validateDeployment{read: read, decoder: decoder, controller: o.Controller, mesh: mesh},
+		PathValidateDeployment:   &validateDeployment{read: read, decoder: decoder, controller: o.Controller, mesh: mesh, authority: authority, events: events},
 		PathMutateVirtualService: &mutateVirtualService{decoder: decoder, mesh: mesh},
+		PathGuardDeployment:      &guardDeployment{live: o.Live, cached: o.Cached, decoder: decoder, controller: o.Controller, events: events},
 	} {
 		server.Register(path, &admission.Webhook{Handler: handler})
+	}
+	return cached(mgr)
+}
+
+// cached has every replica watch from its start what the guard reads: a first read
+// that waits for a list would come too late.
+func cached(mgr manager.Manager) error {
+	for _, kind := range []schema.GroupVersionKind{snapshot.Services, snapshot.Deployments, snapshot.VirtualServices} {
+		ctx, cancel := context.WithTimeout(context.Background(), bootTime)
+		_, err := mgr.GetCache().GetInformer(ctx, snapshot.Object(kind), cache.BlockUntilSynced(false))
+		cancel()
+		if err != nil {
+			return fmt.Errorf("registering webhooks: watching %ss: %w", kind.Kind, err)
+		}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/webhook/decide"
 )
 
@@ -17,6 +18,8 @@ type validateDeployment struct {
 	decoder    admission.Decoder
 	controller string
 	mesh       mesh
+	authority  authority
+	events     recorder
 }
 
 // Handle answers one request. An error means that nothing could be decided,
@@ -26,17 +29,18 @@ func (h *validateDeployment) Handle(ctx context.Context, req admission.Request) 
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
-	verdict, err := h.judge(ctx, write)
+	verdict, err := h.judge(ctx, req, write)
 	if err != nil {
 		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("deciding on Deployment %s/%s: %w", req.Namespace, req.Name, err))
 	}
 	if len(verdict.Faults) > 0 {
 		log.FromContext(ctx).Info("refused", "deployment", req.Namespace+"/"+req.Name, "user", req.UserInfo.Username, "faults", verdict.Faults.Error())
 	}
+	h.events.yields(req, write.After, verdict)
 	return answer(fmt.Sprintf("Deployment %s/%s", req.Namespace, req.Name), verdict)
 }
 
-func (h *validateDeployment) judge(ctx context.Context, w decide.Write) (decide.Verdict, error) {
+func (h *validateDeployment) judge(ctx context.Context, req admission.Request, w decide.Write) (decide.Verdict, error) {
 	clone, original := w.Concerns()
 	switch {
 	case clone:
@@ -46,12 +50,12 @@ func (h *validateDeployment) judge(ctx context.Context, w decide.Write) (decide.
 		}
 		return decide.Clone(w, claims), nil
 	case original:
-		return h.judgeIntent(ctx, w)
+		return h.judgeIntent(ctx, req, w)
 	}
 	return decide.Verdict{}, nil
 }
 
-func (h *validateDeployment) judgeIntent(ctx context.Context, w decide.Write) (decide.Verdict, error) {
+func (h *validateDeployment) judgeIntent(ctx context.Context, req admission.Request, w decide.Write) (decide.Verdict, error) {
 	world, err := h.read.world(ctx, w.After.GetNamespace())
 	if err != nil {
 		return decide.Verdict{}, err
@@ -60,12 +64,37 @@ func (h *validateDeployment) judgeIntent(ctx context.Context, w decide.Write) (d
 	if ask == nil {
 		return verdict, nil
 	}
-	refusals, err := h.mesh.refusals(ctx, w.After, *ask)
-	if err != nil || ask.Spec == nil {
-		verdict.Add(decide.Verdict{Faults: refusals})
-		return verdict, err
-	}
-	warnings, err := h.read.counts(ctx, *ask.Spec)
-	verdict.Add(decide.Verdict{Faults: refusals, Warnings: warnings})
+	more, err := h.ask(ctx, req, w, *ask)
+	verdict.Add(more)
 	return verdict, err
+}
+
+// ask answers what only the cluster can: whether the requester may do what the
+// release will do, and whether that is possible.
+func (h *validateDeployment) ask(ctx context.Context, req admission.Request, w decide.Write, ask decide.Question) (v decide.Verdict, err error) {
+	whole, may := plan.ReleaseRight(ask.Service), w.Ours()
+	if !may {
+		if may, _, err = h.authority.may(ctx, req.UserInfo, whole); err != nil {
+			return v, err
+		}
+	}
+	if may && !ask.Mesh {
+		return v, nil
+	}
+	s, err := h.mesh.after(ctx, w.After, ask.Service)
+	if err != nil {
+		return v, err
+	}
+	if !may {
+		if v.Faults, err = h.authority.lacks(ctx, req.UserInfo, plan.Rights(s, ask.Intent, ask.Spec), whole); err != nil {
+			return v, err
+		}
+	}
+	if ask.Mesh {
+		v.Faults = append(v.Faults, refusals(s, ask)...)
+	}
+	if ask.Mesh && ask.Spec != nil {
+		v.Warnings, err = h.read.counts(ctx, *ask.Spec)
+	}
+	return v, err
 }

@@ -37,8 +37,9 @@ func handlers(objects ...*unstructured.Unstructured) map[string]admission.Handle
 	mesh := mesh{live: live, cached: live, settings: plan.Defaults}
 	return map[string]admission.Handler{
 		PathMutateDeployment:     &mutateDeployment{read: read, decoder: decoder, controller: controller},
-		PathValidateDeployment:   &validateDeployment{read: read, decoder: decoder, controller: controller, mesh: mesh},
+		PathValidateDeployment:   &validateDeployment{read: read, decoder: decoder, controller: controller, mesh: mesh, authority: authority{anything}},
 		PathMutateVirtualService: &mutateVirtualService{decoder: decoder, mesh: mesh},
+		PathGuardDeployment:      &guardDeployment{live: live, cached: live, decoder: decoder, controller: controller},
 	}
 }
 
@@ -246,4 +247,21 @@ func TestTheConfigurationsNameThePathsThatAreServed(t *testing.T) {
 	if !reflect.DeepEqual(conditions[PathMutateDeployment], conditions[PathValidateDeployment]) {
 		t.Error("the two webhooks for Deployments have different conditions")
 	}
+}
+
+// documents reads YAML objects.
+func documents(t *testing.T, text string) (out []*unstructured.Unstructured) {
+	t.Helper()
+	for document := range strings.SplitSeq(text, "\n---\n") {
+		data, err := yaml.YAMLToJSON([]byte(document))
+		u := &unstructured.Unstructured{}
+		if err == nil {
+			err = u.UnmarshalJSON(data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, u)
+	}
+	return out
 }

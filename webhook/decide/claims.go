@@ -81,12 +81,10 @@ func (cs Claims) find(is func(Claim) bool) (Claim, bool) {
 	return Claim{}, false
 }
 
-// Spent says whether one of the Services remembers that the task has ended, or
-// was rejected, for that Deployment. A history that can't be read remembers
-// nothing: the reconciler reports it.
-func Spent(services []release.Service, task string, deployment types.UID) bool {
-	return slices.ContainsFunc(services, func(s release.Service) bool {
-		h, err := release.ParseHistory(s.Annotations[intent.AnnotationHistory])
-		return err == nil && deployment != "" && h.IsSpent(task, deployment)
-	})
+// spent says whether the Service remembers that the task has ended, or was rejected,
+// for that Deployment: what another one remembers holds up nothing. A history that
+// can't be read remembers nothing: the reconciler reports it.
+func spent(spec release.Spec, task string, original release.Workload) bool {
+	h, err := release.ParseHistory(spec.Service.Annotations[intent.AnnotationHistory])
+	return err == nil && original.UID != "" && h.IsSpent(task, original.UID)
 }

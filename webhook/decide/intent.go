@@ -15,23 +15,25 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
-// Question is what only the mesh can answer about an intent: whether its routes
-// can be what is asked, and who would undo its end.
+// Question is what only the cluster can answer about a change of an intent: whether
+// its requester may do what the release will do, and whether routes can be what is
+// asked and who would undo its end.
 type Question struct {
 	Service types.NamespacedName
 	Intent  intent.Intent
 	Spec    *release.Spec // of the release that would start; nil where it runs
+	Mesh    bool          // not only the rights are in question
 	Routes  bool          // other routes are asked for; always so where one would start
 }
 
-// Intent judges a write of an original. Where its Service is known, the question
-// is for the mesh; else it is nil.
+// Intent judges a write of an original. Where it changes what is asked and the
+// Service is known, there is a question; else it is nil.
 func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 	original := release.WorkloadOf(w.After)
 	claims := ClaimsOf(world.Services)
 	mine, running := claims.of(original.UID)
 	if running && !w.Ours() {
-		v.refuse(splitLabels(w, mine)...)
+		v.Add(splitLabels(w, mine))
 	}
 	before, after := asked(w.Before), asked(w.After)
 	if maps.Equal(before, after) {
@@ -52,22 +54,32 @@ func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 		v.refuse(unsaid(i, fixed(i, before, after, mine), v.Faults)...)
 		v.Add(goesOn(i, mine))
 		v.Add(managed(i, mine.Status.Finish, workload.Manager(w.After)))
-		if routes := routesChange(before, after); routes || endsAnew(i, before, after) {
-			ask = &Question{Service: mine.Service.NamespacedName(), Intent: i, Routes: routes}
-		}
-	case Spent(world.Services, i.Release, original.UID):
-		v.warn(fmt.Sprintf("release %s of %s has ended or was rejected before: this intent does nothing; write another name to release again",
-			i.Release, deployment(original)))
+		routes := routesChange(before, after)
+		ask = &Question{Service: mine.Service.NamespacedName(), Intent: i, Mesh: routes || endsAnew(i, before, after), Routes: routes}
 	default:
-		var spec *release.Spec
-		v, spec = starts(v, i, original, world, claims)
+		spec, faults := resolve(i, original, world, claims)
+		if spent(spec, i.Release, original) {
+			v.warn(fmt.Sprintf("release %s of %s has ended or was rejected before: this intent does nothing; write another name to release again",
+				i.Release, deployment(original)))
+			// A history goes with its Service, and then the intent would start.
+			return v, &Question{Service: spec.Service.NamespacedName(), Intent: i, Spec: &spec}
+		}
+		v, ask = starts(v, i, spec, faults, claims)
 		v.refuse(unsaid(i, patch(i, w.After), v.Faults)...)
-		if spec != nil {
+		if ask != nil && ask.Mesh {
 			v.Add(managed(i, spec.Finish, workload.Manager(w.After)))
-			ask = &Question{Service: spec.Service.NamespacedName(), Intent: i, Spec: spec, Routes: true}
 		}
 	}
 	return v, ask
+}
+
+// resolve says what release an intent would start, and what is wrong with it.
+func resolve(i intent.Intent, original release.Workload, world release.World, claims Claims) (release.Spec, intent.Faults) {
+	if mine, renamed := claims.of(original.UID); renamed {
+		// Its clone goes before the new release starts.
+		world.Workloads = slices.DeleteFunc(slices.Clone(world.Workloads), func(o release.Workload) bool { return o.Name == mine.Status.Clone })
+	}
+	return release.Resolve(i, original, world)
 }
 
 // routesChange says whether a write asks for other routes.
@@ -151,28 +163,27 @@ func fixedAt(key, is, was, task string) intent.Fault {
 	}
 }
 
-// starts judges an intent that would start a release.
-func starts(v Verdict, i intent.Intent, original release.Workload, world release.World, claims Claims) (Verdict, *release.Spec) {
+// starts judges an intent that would start the release of spec, with what is wrong
+// with that.
+func starts(v Verdict, i intent.Intent, spec release.Spec, faults intent.Faults, claims Claims) (Verdict, *Question) {
+	original := spec.Original
 	mine, renamed := claims.of(original.UID)
 	if renamed {
-		// Its clone goes before the new release starts.
-		world.Workloads = slices.DeleteFunc(slices.Clone(world.Workloads), func(o release.Workload) bool { return o.Name == mine.Status.Clone })
 		v.warn(fmt.Sprintf("release %s of %s is cancelled first, then %s starts", mine.Status.Task, deployment(original), i.Release))
 	}
-	spec, faults := release.Resolve(i, original, world)
 	if at(intent.KeyPatch, v.Faults) && i.Image == "" {
 		faults = slices.DeleteFunc(faults, func(f intent.Fault) bool { return f.At == intent.KeyImage }) // the patch stands for one
 	}
 	v.refuse(unsaid(i, faults, v.Faults)...)
 	v.refuse(held(i, original, spec, claims)...)
 	v.Add(size(i, original.Replicas))
-	switch {
-	case spec.Service.Name == "" || spec.Versions.Label == "":
-		return v, nil
-	case renamed && mine.Service.Name == spec.Service.Name:
-		return v, nil // the mesh holds its routes still, and is asked again when they are gone
+	if spec.Service.Name == "" || spec.Versions.Label == "" {
+		return v, nil // which is refused
 	}
-	return v, &spec
+	// The mesh holds the routes of a release that runs still, and is asked again when
+	// they are gone.
+	still := renamed && mine.Service.Name == spec.Service.Name
+	return v, &Question{Service: spec.Service.NamespacedName(), Intent: i, Spec: &spec, Mesh: !still, Routes: !still}
 }
 
 // unsaid leaves out faults at keys that have one already, and of a name that is

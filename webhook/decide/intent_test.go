@@ -166,7 +166,7 @@ func TestIntent(t *testing.T) {
 			v, ask := decide.Intent(write(before, after), world(t, c.services, append(c.more, after)...))
 			told(t, "faults", faults(v), c.faults...)
 			told(t, "warnings", v.Warnings, c.warnings...)
-			if starts := ask != nil && ask.Spec != nil; starts != c.starts {
+			if starts := ask != nil && ask.Spec != nil && ask.Mesh; starts != c.starts {
 				t.Errorf("starts a release whose Service is known: got %v, want %v", starts, c.starts)
 			}
 		})

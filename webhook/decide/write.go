@@ -29,6 +29,9 @@ func (w Write) Ours() bool { return w.User == w.Controller && w.User != "" }
 type Verdict struct {
 	Faults   intent.Faults
 	Warnings []string
+	// Yields are what a guard let through because the user accepts it, in sentences
+	// that follow a user's name: "changes …".
+	Yields []string
 }
 
 func (v *Verdict) refuse(faults ...intent.Fault) { v.Faults = append(v.Faults, faults...) }
@@ -39,6 +42,27 @@ func (v *Verdict) warn(sentence string) { v.Warnings = append(v.Warnings, senten
 func (v *Verdict) Add(o Verdict) {
 	v.refuse(o.Faults...)
 	v.Warnings = append(v.Warnings, o.Warnings...)
+	v.Yields = append(v.Yields, o.Yields...)
+}
+
+// guard refuses with faults that can be accepted, or yields where they are.
+func (v *Verdict) guard(accepts bool, faults intent.Faults, yield string) {
+	switch {
+	case len(faults) == 0:
+	case accepts:
+		v.Yields = append(v.Yields, yield)
+	default:
+		v.refuse(faults...)
+	}
+}
+
+// accepts says whether an object's intent accepts a risk, whatever else is in it.
+func accepts(u *unstructured.Unstructured, risk intent.Risk) bool {
+	if u == nil {
+		return false
+	}
+	i, _ := intent.Parse(intent.Of(u.GetAnnotations()))
+	return i.Accepts(risk)
 }
 
 // asked gives the intent that an object carries, without who wrote it: that
