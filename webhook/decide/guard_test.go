@@ -149,7 +149,7 @@ func TestEveryChangeIsARequest(t *testing.T) {
 		"a take-over":  {good("traffic=grayscale"), true},
 		"a risk":       {good("accept=unprotected"), true},
 		"another name": {keys("release=other", "image=3.0", "version=v3", "finish=replace"), true},
-		"by":           {good("by=joe"), false},
+		"by":           {good("by=joe"), true},
 		"nothing":      {good(), false},
 		"removed":      {keys("image=2.0"), false},
 	} {

@@ -36,10 +36,14 @@ func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 		v.Add(splitLabels(w, mine))
 	}
 	before, after := asked(w.Before), asked(w.After)
-	if maps.Equal(before, after) {
-		return v, nil
-	}
 	i, faults := intent.Parse(after)
+	if maps.Equal(before, after) {
+		if running && mine.Status.Task == i.Release && w.takenOver() {
+			// The release reaches from now on what its new requester may change.
+			ask = &Question{Service: mine.Service.NamespacedName(), Intent: i}
+		}
+		return v, ask
+	}
 	if !intent.Starts(after) {
 		v.refuse(withoutRelease(faults)...)
 		if !intent.Starts(before) && len(after) > 0 {

@@ -76,6 +76,11 @@ func asked(u *unstructured.Unstructured) map[string]string {
 	return ours
 }
 
+// takenOver says whether somebody else has put his name to an intent.
+func (w Write) takenOver() bool {
+	return !w.Ours() && w.Before != nil && w.Before.GetAnnotations()[intent.KeyBy] != w.After.GetAnnotations()[intent.KeyBy]
+}
+
 // marks gives our labels of an object.
 func marks(u *unstructured.Unstructured) map[string]string {
 	if u == nil {
