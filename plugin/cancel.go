@@ -49,7 +49,7 @@ func cancel(ctx context.Context, e *Env, o writeOptions, task string) error {
 		return err
 	}
 	if f.ended && f.status.Phase == release.Cancelled {
-		return e.Print("release %s/%s unchanged: it is cancelled already", f.namespace(), f.task)
+		return o.unchanged(e, f, "it is cancelled already")
 	}
 	if f.claimed && (f.deployment == nil || f.deployment.GetAnnotations()[intent.KeyRelease] != f.task) {
 		// An intent that is no longer there means cancel by itself.
@@ -65,12 +65,18 @@ func cancel(ctx context.Context, e *Env, o writeOptions, task string) error {
 		for key := range intent.Of(f.deployment.GetAnnotations()) {
 			w.remove(key)
 		}
+		o.before = f.deployment.GetAnnotations()
 		after, _, err := e.annotate(ctx, f.deployment, w, o.dryRun)
 		if err != nil {
 			return err
 		}
+		const back = "taken back before it began"
+		if o.dryRun == "" && o.output != "" { // there is nothing left to be read anew
+			f.status.Phase, f.status.Message = release.Cancelled, back
+			return o.unchanged(e, f, back)
+		}
 		o.wait = false
-		return o.report(ctx, e, f, after, "taken back before it began", untilCancelled)
+		return o.report(ctx, e, f, after, back, untilCancelled)
 	}
 	w.set(intent.KeyEnd, string(intent.EndCancel))
 	return o.change(ctx, e, f, w, "asked to cancel", untilCancelled)

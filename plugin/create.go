@@ -185,6 +185,10 @@ func (o *createOptions) run(ctx context.Context, e *Env) error {
 // the cluster has.
 func (o *createOptions) write(ctx context.Context, e *Env, s scene, before, d *unstructured.Unstructured, w words, spec release.Spec) (after *unstructured.Unstructured, err error) {
 	dry := o.dryRun
+	o.before = before.GetAnnotations()
+	if o.before == nil {
+		o.before = map[string]string{}
+	}
 	if d != before {
 		if d, err = o.versioned(ctx, e, s, before, d, w, spec); err != nil {
 			return nil, err

@@ -47,7 +47,7 @@ func finish(ctx context.Context, e *Env, o writeOptions, task string) error {
 		return err
 	}
 	if f.ended && f.status.Phase == release.Finished {
-		return e.Print("release %s/%s unchanged: it is finished already", f.namespace(), f.task)
+		return o.unchanged(e, f, "it is finished already")
 	}
 	if f, err = e.writable(ctx, task); err != nil {
 		return err

@@ -165,7 +165,7 @@ type item struct {
 func items(releases []view.Release) map[string]any {
 	out := make([]item, len(releases))
 	for n, r := range releases {
-		out[n] = item{r.Namespace, r.Note(), r.Status}
+		out[n] = item{r.Namespace, r.Note(), r.Whole()}
 	}
 	return map[string]any{"items": out}
 }

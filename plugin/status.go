@@ -65,7 +65,7 @@ func (o *statusOptions) show(e *Env, r view.Release, before string) error {
 				return err
 			}
 		}
-		return view.Object(e.Out, o.output, r.Status)
+		return view.Object(e.Out, o.output, r.Whole())
 	case "name":
 		return e.Print("%s", r.Status.Task)
 	case "table", "wide":

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
@@ -21,7 +23,8 @@ type writeOptions struct {
 	wait    bool
 	timeout time.Duration
 	accept  []string
-	note    string // chatter for once the write has been done
+	note    string            // chatter for once the write has been done
+	before  map[string]string // the annotations that were there, where some are written
 }
 
 func (o *writeOptions) addFlags(f *pflag.FlagSet, until string) {
@@ -70,6 +73,7 @@ func (o *writeOptions) change(ctx context.Context, e *Env, f found, w words, don
 	if _, faults := intent.Parse(w.on(f.deployment.GetAnnotations())); len(faults) > 0 {
 		return inFlags(faults)
 	}
+	o.before = f.deployment.GetAnnotations()
 	after, changed, err := e.annotate(ctx, f.deployment, w, o.dryRun)
 	if err != nil {
 		return err
@@ -85,15 +89,16 @@ func (o *writeOptions) change(ctx context.Context, e *Env, f found, w words, don
 
 // report prints what a write has come to, after the wait if one is wanted.
 func (o *writeOptions) report(ctx context.Context, e *Env, f found, after *unstructured.Unstructured, done string, g goal) error {
-	if o.dryRun != "" {
-		if after != nil && (o.output == "json" || o.output == "yaml") {
-			return view.Object(e.Out, o.output, bare(after).Object)
-		}
-		return e.Print("release %s/%s %s%s", f.namespace(), f.task, done, o.dryRun.suffix())
+	structured := o.output == "json" || o.output == "yaml"
+	switch {
+	case o.dryRun != "" && structured && after != nil:
+		return view.Object(e.Out, o.output, bare(after).Object)
+	case o.dryRun != "" && structured: // the original is gone, and nothing would be written
+		return view.Object(e.Out, o.output, f.status)
 	}
 	switch o.output {
 	case "":
-		if err := e.Print("release %s/%s %s", f.namespace(), f.task, done); err != nil {
+		if err := e.Print("release %s/%s %s%s", f.namespace(), f.task, done, o.dryRun.suffix()); err != nil {
 			return err
 		}
 	case "name":
@@ -101,15 +106,55 @@ func (o *writeOptions) report(ctx context.Context, e *Env, f found, after *unstr
 			return err
 		}
 	}
+	if o.dryRun != "" {
+		return o.showWords(e, after)
+	}
 	if o.wait {
 		if _, err := e.await(ctx, f, g, o.timeout); err != nil {
 			return err
 		}
 	}
-	if o.output == "json" || o.output == "yaml" {
+	if structured {
 		return e.printNow(ctx, f, o.output)
 	}
 	return nil
+}
+
+// showWords prints what a dry run would have written.
+func (o *writeOptions) showWords(e *Env, after *unstructured.Unstructured) error {
+	if o.output != "" || o.before == nil || after == nil {
+		return nil
+	}
+	var out []string
+	for _, key := range intent.Keys {
+		was, had := o.before[key]
+		value, has := after.GetAnnotations()[key]
+		switch {
+		case had && !has:
+			out = append(out, key+": removed (it was "+inOneLine(was)+")")
+		case has && (!had || value != was):
+			text, err := yaml.Marshal(map[string]string{key: value})
+			if err != nil {
+				return fmt.Errorf("writing annotation %s: %w", key, err)
+			}
+			out = append(out, strings.Split(strings.TrimSpace(string(text)), "\n")...)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return e.Print("annotations of Deployment %s/%s:\n  %s", after.GetNamespace(), after.GetName(), strings.Join(out, "\n  "))
+}
+
+// unchanged prints a release that has ended as the verb wants it.
+func (o *writeOptions) unchanged(e *Env, f found, why string) error {
+	switch o.output {
+	case "name":
+		return e.Print("%s", f.task)
+	case "json", "yaml":
+		return view.Object(e.Out, o.output, f.status)
+	}
+	return e.Print("release %s/%s unchanged: %s%s", f.namespace(), f.task, why, o.dryRun.suffix())
 }
 
 // printNow prints the release as it stands.
@@ -118,7 +163,7 @@ func (e *Env) printNow(ctx context.Context, f found, output string) error {
 	if err != nil {
 		return err
 	}
-	return view.Object(e.Out, output, r.Status)
+	return view.Object(e.Out, output, r.Whole())
 }
 
 // replicas reads the flag as the annotation wants it: auto, or a number.

@@ -44,6 +44,16 @@ func (r Release) Phase() string {
 	return "Asked" // not claimed yet
 }
 
+// Whole is the Status for a program: with the phase's word in any case.
+func (r Release) Whole() *release.Status {
+	if r.Status.Phase != "" {
+		return r.Status
+	}
+	s := *r.Status
+	s.Phase = release.Phase(r.Phase())
+	return &s
+}
+
 // Sentence says what the phase means.
 func (r Release) Sentence() string {
 	switch {
