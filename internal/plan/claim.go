@@ -105,7 +105,8 @@ func begun(s Snapshot, c candidate, now time.Time) *release.Status {
 		Original:  release.Version{Name: o.Name, UID: o.UID, Version: c.spec.Versions.Original, Images: o.Images, Replicas: o.Replicas, Template: o.TemplateHash, Labels: labels},
 		Grayscale: release.Version{Name: c.spec.Clone, Version: c.spec.Versions.Grayscale, Images: c.spec.Images, Patch: c.intent.Patch},
 		Policy:    release.PolicyOf(c.intent),
-		Peak:      o.Replicas, Started: now, By: c.intent.By, Steps: release.Steps{release.Step(release.Pending): now},
+		Intent:    release.Written(o.Annotations), Reach: Reach(s),
+		Peak: o.Replicas, Started: now, By: c.intent.By, Steps: release.Steps{release.Step(release.Pending): now},
 	}
 	status.SetCondition(release.Progressing, true, release.ReasonPinning, release.Pending.Sentence(), now)
 	return status

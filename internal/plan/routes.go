@@ -82,7 +82,7 @@ func (v view) at(r routing, share intent.Share) (*unstructured.Unstructured, err
 }
 
 func (v view) with(r routing, share intent.Share) (*unstructured.Unstructured, error) {
-	split := v.split(share, v.subsets(r.vs))
+	split := v.split(v.part(r, share), v.subsets(r.vs))
 	if r.own {
 		made, err := route.Fill(split, v.fill(r.vs))
 		if err != nil {
@@ -91,6 +91,14 @@ func (v view) with(r routing, share intent.Share) (*unstructured.Unstructured, e
 		return adopt(r.vs, made), nil
 	}
 	return route.Apply(r.vs, append(v.peers(r.vs), split))
+}
+
+// part is what a VirtualService has of a share: nothing where it is only pinned.
+func (v view) part(r routing, share intent.Share) intent.Share {
+	if v.pins && v.late(r.vs) {
+		return intent.Share{}
+	}
+	return share
 }
 
 func (v view) split(share intent.Share, subsets route.Subsets) route.Split {
@@ -181,9 +189,9 @@ func (v view) routesAt(p *Plan, share intent.Share, keep bool) {
 		if r.own && !v.needOwn() {
 			continue // given up below
 		}
-		here := share
+		here := v.part(r, share)
 		if keep {
-			here = share.Meet(r.live.Share())
+			here = here.Meet(r.live.Share())
 		}
 		after, err := v.at(r, here)
 		if err != nil {
@@ -194,7 +202,7 @@ func (v view) routesAt(p *Plan, share intent.Share, keep bool) {
 			// What is asked needs a subset that is too young; what it takes from the
 			// grayscale version does not wait for that.
 			p.hold(wait)
-			here = share.Meet(r.live.Share())
+			here = v.part(r, share).Meet(r.live.Share())
 			if after, err = v.at(r, here); err != nil {
 				p.Refused = append(p.Refused, err.Error())
 				continue

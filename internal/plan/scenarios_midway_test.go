@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -61,7 +62,14 @@ var midways = []scenario{
 	{"rule of ours: deleted", plain, []step{asks("weight=50", jason), deletes("DestinationRule shop/grayscale-reviews"), annotate("end=cancel")}, release.Cancelled},
 	{"route: the user's appears and goes again", none, []step{asks(jason, "weight=10"), applies(plainRoute), deletes("VirtualService shop/reviews"), annotate("end=cancel")}, release.Cancelled},
 	{"route: another one appears and goes again", plain, []step{asks(jason), applies(gatewayRoute), deletes("VirtualService edge/front"), annotate("end=cancel")}, release.Cancelled},
+	{"route: one appears elsewhere, and somebody writes the same again", plain, []step{asks("weight=50"), applies(gatewayRoute), annotate("by=jane"), annotate("end=cancel")}, release.Cancelled},
+	{"route: one appears elsewhere right after a policy is written", plain, []step{asks("weight=50"), annotate("accept=undersized"), applies(gatewayRoute), annotate("weight=25"), annotate("traffic=original"), annotate("end=cancel")}, release.Cancelled},
+	{"route: one appears elsewhere while it finishes", plain, []step{asks("traffic=grayscale"), finishAt(finishing, applies(gatewayRoute), settles), annotate("by=jane")}, release.Finished},
+	{"route: one appears elsewhere, past the original's end", plain, []step{asks("traffic=grayscale"), finishAt(stepped(release.StepGone), applies(gatewayRoute))}, release.Finished},
+	{"route: one appears elsewhere, and the original has no pods", plain, []step{asks("traffic=grayscale"), scales("reviews-v1", 0), applies(gatewayRoute), annotate("end=finish")}, release.Finished},
 	{"route: edited under content rules, a weight and a mirror", plain, []step{asks(jason, "mirror=10"), func(c *cluster) { c.editRoute() }, annotate("mirror-", "weight=25"), func(c *cluster) { c.editRoute() }, annotate("end=cancel")}, release.Cancelled},
+	{"connections: a rule and copies are asked for mid-way", []string{connects, tcpRoute}, []step{asks("weight=50"), annotate("mirror=10", jason, "weight=0"), annotate("mirror-", "match-", "weight=25"), annotate("end=cancel")}, release.Cancelled},
+	{"connections: the only HTTP route goes mid-way", []string{connects, tcpRoute, gatewayRoute}, []step{asks(jason), deletes("VirtualService edge/front"), annotate("match-", "weight=50"), annotate("end=cancel")}, release.Cancelled},
 	{"third version: appears", subset, []step{asks("weight=50"), applies(another("v9")), annotate("traffic=grayscale"), annotate("end=finish")}, release.Finished},
 	{"third version: appears while the clone is lost", subset, []step{asks("weight=50"), sick("v2"), applies(another("v9")), well("v2"), annotate("end=cancel")}, release.Cancelled},
 	{"third version: goes", []string{reviews, another("v9"), subsetRoute, subsetRule}, []step{asks("weight=50"), deletes("Deployment shop/reviews-v9"), sick("v2"), well("v2"), annotate("end=cancel")}, release.Cancelled},
@@ -80,6 +88,19 @@ var midways = []scenario{
 	{"managed: comes up while it finishes", subset, []step{asks("traffic=grayscale"), finishAt(finishing, applies(autoscaler), settles), deletes("HorizontalPodAutoscaler shop/reviews")}, release.Finished},
 	{"managed: accepted", []string{reviews, subsetRoute, subsetRule, autoscaler}, []step{asks("traffic=grayscale"), annotate("end=finish"), annotate("accept=managed")}, release.Finished},
 }
+
+// connects is the app with a port whose connections no proxy looks into.
+var connects = strings.Replace(reviews, "{name: http, port: 9080}", "{name: tcp-books, port: 9080}", 1)
+
+const tcpRoute = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: shop}
+spec:
+  hosts: [reviews]
+  tcp:
+  - route: [{destination: {host: reviews}}]
+`
 
 const cloneScaler = `
 apiVersion: autoscaling/v2

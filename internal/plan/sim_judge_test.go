@@ -67,7 +67,7 @@ func (j *judge) seen(key string, u *unstructured.Unstructured) {
 func (j *judge) noteMeshless(service types.NamespacedName) {
 	host := &unstructured.Unstructured{Object: map[string]any{}}
 	for _, vs := range j.c.list("VirtualService", "") {
-		if route.Stands(vs, service).InMesh() {
+		if route.Stands(vs, service).InMesh() || route.HasTCP(vs, service) { // a port of connections is the only one
 			host = nil
 			break
 		}

@@ -290,6 +290,10 @@ func (j *judge) delivered(service types.NamespacedName) {
 		if !slices.ContainsFunc(route.References(vs), func(s types.NamespacedName) bool { return s == service }) {
 			continue
 		}
+		if _, requests, _ := unstructured.NestedSlice(vs.Object, "spec", "http"); !requests {
+			j.connections(vs, service, share)
+			continue
+		}
 		for _, s := range j.samples(vs, service) {
 			if given := j.given(vs, s, service); given.Cmp(ratio(s.share(share))) != 0 && !j.elsewhere(vs, s, service) {
 				j.c.fail("%s is routed, says the status, and %s sends %s of %s to the grayscale version", service, keyOf(vs), given.FloatString(4), s)
@@ -299,6 +303,16 @@ func (j *judge) delivered(service types.NamespacedName) {
 	for _, live := range j.live(service) {
 		if live.Mirror != share.Mirror {
 			j.c.fail("%s is routed, says the status, and mirrors %s %% instead of %s %%", service, live.Mirror, share.Mirror)
+		}
+	}
+}
+
+// connections holds the routes of a VirtualService that leads no requests against
+// what is asked, which can't be more than a weight where all others are like it.
+func (j *judge) connections(vs *unstructured.Unstructured, service types.NamespacedName, share intent.Share) {
+	for _, live := range route.Read(vs) {
+		if live.Service == service && (live.Min != share.Weight || live.Max != share.Weight) {
+			j.c.fail("%s is routed, says the status, and %s sends %s to %s of its connections to the grayscale version", service, keyOf(vs), live.Min, live.Max)
 		}
 	}
 }

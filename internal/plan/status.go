@@ -18,6 +18,7 @@ import (
 func (v view) status(d release.Decision, p *Plan) *release.Status {
 	o, s := v.observation, v.claim.DeepCopy()
 	s.Policy, s.Strict = o.Asked.Policy, v.rules.StrictWhy
+	s.Intent, s.Reach = v.written, v.reach
 	s.Peak = max(s.Peak, o.Origin.Replicas)
 	s.Original.Ready, s.Original.Replicas = o.Origin.Ready, o.Origin.Replicas
 	s.Grayscale.Ready, s.Grayscale.Replicas = o.Clone.Ready, o.Clone.Replicas
@@ -104,7 +105,8 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 	}
 	s.SetCondition(release.PodsReady, ready, why, fmt.Sprintf("%d of %d pods are ready", pods, need), v.now)
 
-	routed := !o.Routes.Unpinned && o.Routes.Delivered && !v.overruled
+	late := v.lateOnes()
+	routed := !o.Routes.Unpinned && o.Routes.Delivered && !v.overruled && (late == "" || v.share.None())
 	why = release.ReasonDelivered
 	if !routed {
 		why = release.ReasonUndelivered
@@ -167,6 +169,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return true, release.ReasonOriginalEmpty, "the original version has no ready endpoint; taking over is one command: kubectl grayscale takeover " + s.Task
 	case o.Clone.Trouble != "":
 		return true, release.ReasonPodsFailing, "a pod of the grayscale version fails: " + o.Clone.Trouble
+	case v.lateOnes() != "" && !v.share.None():
+		return true, release.ReasonLateRoute, v.lateOnes()
 	case v.strays() != "":
 		return true, release.ReasonPodLabels, v.strays()
 	case v.holdingFor() > 0:
@@ -235,7 +239,10 @@ func differs(before, after *release.Status) bool {
 		}
 		return []any{s.Phase, s.Steps, live, s.Peak, strict, truths}
 	}
-	return !reflect.DeepEqual(lasting(before), lasting(after))
+	// What an intent reaches must be known before anything else appears; while
+	// something is to be done for it, the write that tells what is done tells that.
+	acted := before.Intent != after.Intent && !after.Is(release.Progressing)
+	return acted || !reflect.DeepEqual(lasting(before), lasting(after))
 }
 
 // waitsForSource says whether the release waits for a change that Git, or whoever

@@ -25,6 +25,9 @@ type view struct {
 	taken           string                     // that somebody else's Deployment has the clone's name
 	versions        release.Versions
 	share           intent.Share // that is asked for
+	reach           []string     // namespaces beside the Service's that the intent reaches
+	pins            bool         // what it does not reach is pinned
+	written         string       // the intent, as a hash
 	rules           route.RulesResult
 	routes          []routing
 	observation     release.Observation
@@ -60,6 +63,8 @@ func lookAt(s Snapshot, claim *release.Status, original *unstructured.Unstructur
 		Mirror: v.share.Mirror > 0, Prefer: v.preferred(), LetGo: claim.Phase == release.Cancelling && v.relabelled(),
 	})
 	v.rules = result
+	v.written, v.reach = v.reached()
+	v.pins = v.pinnable()
 	for _, f := range faults {
 		if claim.Phase != release.Finishing { // then the user's routes name the version that stays
 			v.faults = append(v.faults, f.Error())

@@ -52,6 +52,7 @@ const (
 	ReasonTemplateChanged = "TemplateChanged"
 	ReasonNameTaken       = "NameTaken"
 	ReasonUnrouted        = "Unrouted"
+	ReasonLateRoute       = "RouteAppeared"
 	ReasonPaused          = "OriginalPaused"
 	ReasonNoWayBack       = "NoWayBack"
 )

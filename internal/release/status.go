@@ -21,17 +21,22 @@ const Schema = 1
 // Status is one release as it stands on its Service, in the annotation
 // grayscale.dev/status. Its presence with the Service's own UID is the claim.
 type Status struct {
-	Schema     int                `json:"schema"`
-	Task       string             `json:"task"`
-	Form       intent.Form        `json:"form"`
-	Phase      Phase              `json:"phase"`
-	Finish     intent.Finish      `json:"finish"`
-	Service    Ref                `json:"service"`
-	Clone      string             `json:"clone"`
-	Label      string             `json:"label"` // the pod label that tells the versions apart
-	Original   Version            `json:"original"`
-	Grayscale  Version            `json:"grayscale"`
-	Policy     Policy             `json:"policy"`           // as asked
+	Schema    int           `json:"schema"`
+	Task      string        `json:"task"`
+	Form      intent.Form   `json:"form"`
+	Phase     Phase         `json:"phase"`
+	Finish    intent.Finish `json:"finish"`
+	Service   Ref           `json:"service"`
+	Clone     string        `json:"clone"`
+	Label     string        `json:"label"` // the pod label that tells the versions apart
+	Original  Version       `json:"original"`
+	Grayscale Version       `json:"grayscale"`
+	Policy    Policy        `json:"policy"` // as asked
+	// Intent is the hash of the intent that was acted on last, and Reach the
+	// namespaces beside the Service's whose VirtualServices it moves: what appears
+	// elsewhere is pinned until the intent is written again.
+	Intent     string             `json:"intent,omitempty"`
+	Reach      []string           `json:"reach,omitempty"`
 	Live       *Live              `json:"live,omitempty"`   // as read back; nil while no route is ours
 	Peak       int32              `json:"peak"`             // highest replicas of the original since the claim
 	Strict     string             `json:"strict,omitempty"` // why Envoy can't fail over by itself; empty when it can
@@ -119,6 +124,10 @@ func (s *Status) Leave(next Phase) {
 		delete(s.Steps, Step(Ready))
 	}
 }
+
+// Written is the hash of the intent in a Deployment's annotations: another one
+// after every write that changes it.
+func Written(annotations map[string]string) string { return hash(intent.Of(annotations)) }
 
 // Asked is the share that was asked for, form, traffic and end counted in.
 func (s *Status) Asked() intent.Share { return s.Policy.Asked(s.Form) }

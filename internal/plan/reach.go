@@ -1,0 +1,67 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+// Whoever writes an intent may edit the VirtualServices that it moves: the webhook
+// asks for that right at the write. One that appears in another namespace later
+// was not asked for. So it is pinned, by the controller's own right, and takes part
+// from the next write of the intent. The status keeps what the last one reached.
+
+// Reach gives the namespaces beside the Service's own whose VirtualServices an
+// intent moves that is written now, ordered and each once: where its writer needs
+// the right to update them.
+func Reach(s Snapshot) (namespaces []string) {
+	for _, vs := range s.VirtualServices {
+		if vs.GetNamespace() != s.Key.Namespace && !route.Ours(vs) && slices.Contains(route.References(vs), s.Key) {
+			namespaces = append(namespaces, vs.GetNamespace())
+		}
+	}
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces)
+}
+
+// reached gives the intent that was written last, as a hash, and what it reaches.
+func (v view) reached() (written string, namespaces []string) {
+	if v.original == nil || v.original.GetUID() != v.claim.Original.UID || !intent.Starts(v.original.GetAnnotations()) {
+		return v.claim.Intent, v.claim.Reach
+	}
+	written = release.Written(v.original.GetAnnotations())
+	if written == v.claim.Intent {
+		return written, v.claim.Reach
+	}
+	return written, Reach(v.Snapshot)
+}
+
+// late says whether a VirtualService appeared in another namespace after the last
+// write of the intent.
+func (v view) late(vs *unstructured.Unstructured) bool {
+	return vs.GetNamespace() != v.Key.Namespace && !slices.Contains(v.reach, vs.GetNamespace())
+}
+
+// pinnable says whether the original can serve what is pinned to it: where it has
+// no pods, or never will again, the policy holds for all.
+func (v view) pinnable() bool { return !v.pastReturn() && v.theOriginalSide().Ready > 0 }
+
+// lateOnes names those that are.
+func (v view) lateOnes() string {
+	var names []string
+	for _, r := range v.routes {
+		if v.pins && v.late(r.vs) {
+			names = append(names, objectName(r.vs))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s came to another namespace after the intent was written, so the requests there stay with the original version: change the intent once more, as somebody who may update VirtualServices there", strings.Join(names, ", "))
+}
