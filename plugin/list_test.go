@@ -36,9 +36,9 @@ func atTenPercent() *unstructured.Unstructured {
 	u := annotated(reviews, intent.AnnotationStatus, status)
 	u.SetManagedFields([]metav1.ManagedFieldsEntry{
 		{Manager: "controller", Operation: "Update", APIVersion: "v1", Time: ptr.To(metav1.NewTime(noon.Add(-7 * time.Minute))),
-			FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:annotations":{"f:grayscale.dev/status":{}}}}`)}},
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:grayscale.dev/status":{}}}}`)},
 		{Manager: "somebody", Operation: "Update", APIVersion: "v1", Time: ptr.To(metav1.NewTime(noon)),
-			FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:selector":{}}}`)}},
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:selector":{}}}`)},
 	})
 	return u
 }

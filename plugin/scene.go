@@ -48,7 +48,7 @@ func (f found) written() time.Time {
 		return last
 	}
 	for _, entry := range f.service.GetManagedFields() {
-		if entry.Time != nil && entry.FieldsV1 != nil && entry.Time.After(last) && strings.Contains(string(entry.FieldsV1.Raw), `"f:`+intent.AnnotationStatus+`"`) {
+		if entry.Time != nil && entry.FieldsV1 != nil && entry.Time.After(last) && strings.Contains(entry.FieldsV1.GetRawString(), `"f:`+intent.AnnotationStatus+`"`) {
 			last = entry.Time.Time
 		}
 	}
