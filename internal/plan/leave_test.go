@@ -7,9 +7,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
 
 // TestDisowned: at the end we own nothing of what is the user's alone, and
@@ -62,6 +64,50 @@ func TestDisowned(t *testing.T) {
 	p = Plan{}
 	if v.disown(&p); len(p.Changes) != 4 {
 		t.Errorf("a clone that was freed is not let go of: %v", p.Changes)
+	}
+}
+
+// TestSuccessorsAlike: two rules that different callers go by have the grayscale
+// version under different names, or one has it not: the route names one that both
+// have, and what was done is not done again.
+func TestSuccessorsAlike(t *testing.T) {
+	subset := func(name, version string) any {
+		return map[string]any{"name": name, "labels": map[string]any{"version": version}}
+	}
+	rule := func(name string, subsets ...any) *unstructured.Unstructured {
+		return fought("DestinationRule", name, map[string]any{"host": "reviews", "subsets": subsets})
+	}
+	vs := fought("VirtualService", "reviews", map[string]any{"hosts": []any{"reviews"}, "http": []any{map[string]any{
+		"route": []any{map[string]any{"destination": map[string]any{"host": "reviews", "subset": "v1"}}}}}})
+	for name, rules := range map[string][]*unstructured.Unstructured{
+		"one lacks it": {rule("a", subset("v1", "v1"), subset("two", "v2")), rule("b", subset("v1", "v1"))},
+		"both have it": {rule("a", subset("v1", "v1"), subset("two", "v2")), rule("b", subset("v1", "v1"), subset("next", "v2"))},
+		"alike":        {rule("a", subset("v1", "v1"), subset("two", "v2")), rule("b", subset("v1", "v1"), subset("two", "v2"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := view{
+				Snapshot: Snapshot{Key: types.NamespacedName{Namespace: "shop", Name: "reviews"}, VirtualServices: []*unstructured.Unstructured{vs}, DestinationRules: rules},
+				claim:    &release.Status{Grayscale: release.Version{Version: "v2"}},
+				routes:   []routing{{vs: vs}},
+				versions: release.Versions{Label: "version", Original: "v1", Grayscale: "v2", OriginalLabels: map[string]string{"version": "v1"}, VersionLabels: []string{"version"}},
+				rules:    route.RulesResult{Subsets: route.Subsets{"v1": {Pinned: true}}},
+			}
+			moves, changed := v.successors()
+			for n, r := range rules {
+				if after, ok := changed[r]; ok {
+					v.DestinationRules[n] = after
+				}
+				if selector, _ := route.Selector(v.DestinationRules[n], moves["v1"]); selector["version"] != "v2" {
+					t.Errorf("the route is to name %q, and %s has it as %v", moves["v1"], objectName(r), selector)
+				}
+			}
+			if (len(changed) == 0) != (name == "alike") {
+				t.Errorf("%d rules are changed", len(changed))
+			}
+			if again, more := v.successors(); len(more) != 0 || again["v1"] != moves["v1"] {
+				t.Errorf("once more: %v after %v, and %d rules are changed", again, moves, len(more))
+			}
+		})
 	}
 }
 

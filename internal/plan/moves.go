@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"maps"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
 
@@ -31,23 +33,56 @@ func (v view) named() map[string]bool {
 }
 
 // successors gives, by the user's subset that is named, what the user's rules
-// become where they lack a subset for the grayscale version.
+// become where they lack a subset for the grayscale version. A route can name but
+// one, and callers do not all go by the same rule: where the rules have it under
+// different names, each gets one under a name that all can have.
 func (v view) successors() (moves map[string]string, rules map[*unstructured.Unstructured]*unstructured.Unstructured) {
 	moves, rules = map[string]string{}, map[*unstructured.Unstructured]*unstructured.Unstructured{}
-	used := sortedKeys(v.named())
+	label := intent.DNSLabel(v.claim.Grayscale.Version)
+	alike, torn := v.torn(label)
 	for _, rule := range v.DestinationRules {
 		if route.Ours(rule) {
 			continue
 		}
-		after, names := route.Succeed(rule, used, v.versions, intent.DNSLabel(v.claim.Grayscale.Version))
-		for old, name := range names {
-			moves[old] = name
+		after, names := route.Succeed(rule, alike, v.versions, label)
+		maps.Copy(moves, names)
+		for _, old := range torn {
+			if _, has := route.Selector(rule, old); has {
+				after, moves[old] = route.SucceedAlike(after, old, v.versions, label)
+			}
 		}
 		if !same(rule, after) {
 			rules[rule] = after
 		}
 	}
 	return moves, rules
+}
+
+// torn sorts the user's subsets that are named by whether all rules that have one
+// would have its successor under one name.
+func (v view) torn(label string) (alike, torn []string) {
+	names := map[string]map[string]bool{}
+	used := sortedKeys(v.named())
+	for _, rule := range v.DestinationRules {
+		if route.Ours(rule) {
+			continue
+		}
+		_, found := route.Succeed(rule, used, v.versions, label)
+		for old, name := range found {
+			if names[old] == nil {
+				names[old] = map[string]bool{}
+			}
+			names[old][name] = true
+		}
+	}
+	for _, old := range used {
+		if len(names[old]) > 1 {
+			torn = append(torn, old)
+		} else {
+			alike = append(alike, old)
+		}
+	}
+	return alike, torn
 }
 
 func (v view) moves() map[string]string {

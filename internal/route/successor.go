@@ -103,6 +103,25 @@ func Succeed(rule *unstructured.Unstructured, used []string, v release.Versions,
 	return out, names
 }
 
+// SucceedAlike is [Succeed] for one subset of rules that different callers go by,
+// and that have its successor under different names: the route that names it is
+// theirs together, so each rule gets one under a name that all can have, which it
+// gives.
+func SucceedAlike(rule *unstructured.Unstructured, old string, v release.Versions, name string) (*unstructured.Unstructured, string) {
+	out, name := clone(rule), hashed(name, old)
+	subset := site{users: []*unstructured.Unstructured{rule}}.subset(old)
+	selector := labels(subset, "labels")
+	if _, has := Selector(rule, name); has || subset == nil || !v.SelectsOnlyOriginal(selector) {
+		return out, name
+	}
+	for _, key := range v.VersionLabels {
+		if _, ok := selector[key]; ok {
+			selector[key] = v.Grayscale
+		}
+	}
+	return appended(out, name, selector, object(subset, "trafficPolicy"))
+}
+
 // hasPolicy says whether the subset of that name has the policy.
 func hasPolicy(rule *unstructured.Unstructured, name string, policy map[string]any) bool {
 	subset := site{users: []*unstructured.Unstructured{rule}}.subset(name)
