@@ -2,6 +2,7 @@ package webhook
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -22,8 +23,14 @@ func (r recorder) yields(req admission.Request, deployment *unstructured.Unstruc
 	if len(v.Faults) > 0 || req.DryRun != nil && *req.DryRun {
 		return
 	}
+	// Without a version, for the API server asks once more where an object was written
+	// meanwhile: then it is the same event again.
+	on := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}}
+	if len(v.Yields) > 0 {
+		on.Namespace, on.Name, on.UID = req.Namespace, deployment.GetName(), deployment.GetUID()
+	}
 	for _, what := range v.Yields {
-		r.Eventf(deployment, nil, corev1.EventTypeWarning, ReasonUnprotected, "Admit", "%s",
+		r.Eventf(on, nil, corev1.EventTypeWarning, ReasonUnprotected, "Admit", "%s",
 			clean("user "+req.UserInfo.Username+" "+what+", as "+intent.KeyAccept+": "+string(intent.Unprotected)+" allows"))
 	}
 }

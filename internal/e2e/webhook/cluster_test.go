@@ -46,7 +46,7 @@ func as(t *testing.T, user string) cluster {
 	switch err := c.Create(t.Context(), ns); {
 	case err == nil:
 		t.Cleanup(func() {
-			if err := c.Delete(context.Background(), ns); err != nil {
+			if err := c.Delete(context.Background(), ns); client.IgnoreNotFound(err) != nil {
 				t.Errorf("deleting namespace %s: %v", namespace, err)
 			}
 		})

@@ -1,0 +1,257 @@
+package webhook
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+)
+
+// may gives the rule for verbs on a resource ("deployments.apps"), of these names
+// or of all.
+func may(resource string, verbs string, names ...string) rbacv1.PolicyRule {
+	name, group, _ := strings.Cut(resource, ".")
+	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{name}, Verbs: strings.Fields(verbs), ResourceNames: names}
+}
+
+// tenant gives a user of the cluster's namespace without any right but those that
+// are granted.
+func (c cluster) tenant(user string, groups ...string) tenant {
+	c.Helper()
+	mine := rest.CopyConfig(config)
+	mine.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
+	warned := &warnings{}
+	mine.WarningHandlerWithContext = warned
+	api, err := client.New(mine, client.Options{})
+	if err != nil {
+		c.Fatal(err)
+	}
+	return tenant{cluster{T: c.T, Client: api, namespace: c.namespace, warned: warned}, rbacv1.Subject{Kind: "User", APIGroup: rbacv1.GroupName, Name: user}}
+}
+
+type tenant struct {
+	cluster
+	subject rbacv1.Subject
+}
+
+// granted has a role of these rules in the namespace, and waits until it counts.
+func (u tenant) granted(namespace string, rules ...rbacv1.PolicyRule) {
+	u.Helper()
+	meta := metav1.ObjectMeta{Namespace: namespace, GenerateName: "tenant-"}
+	role := &rbacv1.Role{ObjectMeta: meta, Rules: rules}
+	if err := admin().Create(u.Context(), role); err != nil {
+		u.Fatal(err)
+	}
+	binding := &rbacv1.RoleBinding{ObjectMeta: meta, Subjects: []rbacv1.Subject{u.subject}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name}}
+	if err := admin().Create(u.Context(), binding); err != nil {
+		u.Fatal(err)
+	}
+	for _, rule := range rules {
+		for _, verb := range rule.Verbs {
+			resource, sub, _ := strings.Cut(rule.Resources[0], "/")
+			attributes := &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Group: rule.APIGroups[0], Resource: resource, Subresource: sub}
+			if len(rule.ResourceNames) > 0 {
+				attributes.Name = rule.ResourceNames[0]
+			}
+			if err := until(u.Context(), u.subject.Name+" may "+verb+" "+resource, func() (bool, error) {
+				review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attributes}}
+				err := u.Create(u.Context(), review)
+				return review.Status.Allowed, err
+			}); err != nil {
+				u.Fatal(err)
+			}
+		}
+	}
+}
+
+// elsewhere makes another namespace, with a route to Service reviews of this one.
+func (c cluster) elsewhere() (namespace string) {
+	c.Helper()
+	namespace = c.namespace[:min(len(c.namespace), 50)] + "-edge"
+	ns := object("v1", "Namespace", "", namespace)
+	c.made(ns)
+	c.Cleanup(func() {
+		if err := admin().Delete(context.Background(), ns); err != nil {
+			c.Error(err)
+		}
+	})
+	front := c.virtualService("front", `{route: [{destination: {host: reviews.`+c.namespace+`.svc.cluster.local}}]}`)
+	front.SetNamespace(namespace)
+	c.made(front)
+	return namespace
+}
+
+// TestNobodyGainsARight: who may only annotate a Deployment is told all that the
+// release would do in that name, and each grant counts, wherever it has to be.
+func TestNobodyGainsARight(t *testing.T) {
+	c := as(t, jane)
+	c.service()
+	d := c.deployment(nil)
+	c.made(d, c.virtualService("reviews", userRoute))
+	edge := c.elsewhere()
+	mallory := c.tenant("mallory")
+	mallory.granted(c.namespace, may("deployments.apps", "get patch update"))
+	ask := func() error { return mallory.try(d, annotate(asAny(good()))) }
+
+	const who, instead = `"mallory" may not `, "release services.grayscale.dev "
+	lacks := map[string]func(){
+		"create deployments.apps in namespace " + c.namespace: func() {
+			mallory.granted(c.namespace, may("deployments.apps", "create"))
+		},
+		"update virtualservices.networking.istio.io " + c.namespace + "/reviews": func() {
+			mallory.granted(c.namespace, may("virtualservices.networking.istio.io", "update", "reviews"))
+		},
+		"create destinationrules.networking.istio.io in namespace " + c.namespace: func() {
+			mallory.granted(c.namespace, may("destinationrules.networking.istio.io", "create"))
+		},
+		"update virtualservices.networking.istio.io " + edge + "/front": func() {
+			mallory.granted(edge, may("virtualservices.networking.istio.io", "update"))
+		},
+	}
+	for len(lacks) > 0 {
+		err := ask()
+		if err == nil {
+			t.Fatalf("admitted without %v", lacks)
+		}
+		for lack := range lacks {
+			c.refused(err, who+lack, instead+c.namespace+"/reviews")
+		}
+		if n := strings.Count(err.Error(), who); n != len(lacks) {
+			t.Errorf("%d faults, want %d:\n%v", n, len(lacks), err)
+		}
+		dry := mallory.Patch(t.Context(), d.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(annotate(asAny(good())))), client.DryRunAll)
+		c.refused(dry, who)
+		for lack, grant := range lacks {
+			grant()
+			delete(lacks, lack)
+			break
+		}
+	}
+	if err := ask(); err != nil {
+		t.Fatalf("with every right: %v", err)
+	}
+}
+
+// TestTheVirtualPermission lets a user release a Service without a right on routes,
+// that Service alone, and as one of a group.
+func TestTheVirtualPermission(t *testing.T) {
+	c := as(t, jane)
+	c.service()
+	d := c.deployment(nil)
+	c.made(d)
+	c.elsewhere()
+	robot := c.tenant("system:serviceaccount:"+c.namespace+":robot", "releasers")
+	robot.granted(c.namespace, may("deployments.apps", "get patch"))
+	c.refused(robot.try(d, annotate(asAny(good()))), "may not create deployments.apps")
+
+	robot.subject = rbacv1.Subject{Kind: "Group", APIGroup: rbacv1.GroupName, Name: "releasers"}
+	robot.granted(c.namespace, may("services.grayscale.dev", "release", "ratings"))
+	c.refused(robot.try(d, annotate(asAny(good()))), "release services.grayscale.dev "+c.namespace+"/reviews")
+	robot.granted(c.namespace, may("services.grayscale.dev", "release", "reviews"))
+	if err := robot.try(d, annotate(asAny(good()))); err != nil {
+		t.Errorf("with the virtual permission: %v", err)
+	}
+}
+
+// TestEveryStepIsItsRequesters: a release that runs is nobody's to change who may
+// not do it himself, but to let go is free for all who may annotate.
+func TestEveryStepIsItsRequesters(t *testing.T) {
+	c := as(t, jane)
+	service, d := c.service(), c.deployment(good("weight=10"))
+	c.made(d, c.virtualService("reviews", userRoute))
+	c.claimed(service, d)
+	mallory := c.tenant("mallory")
+	mallory.granted(c.namespace, may("deployments.apps", "get patch create"))
+	set := func(values map[string]any) error { return mallory.try(d, annotate(values)) }
+	for what, values := range map[string]map[string]any{
+		"a weight":             {intent.KeyWeight: "20"},
+		"a take-over":          {intent.KeyTraffic: "grayscale"},
+		"a count":              {intent.KeyReplicas: "3"},
+		"an accepted risk":     {intent.KeyAccept: "unprotected"},
+		"somebody else's name": {intent.KeyBy: "joe"},
+		"another name":         {intent.KeyRelease: "mine", intent.KeyImage: "3.0", intent.KeyVersion: "v3"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			c := c
+			c.T = t
+			c.refused(set(values), `"mallory" may not update virtualservices.networking.istio.io `+c.namespace+"/reviews")
+		})
+	}
+	c.refused(set(map[string]any{intent.KeyWeight: "100", intent.KeyEnd: "finish"}), "may not delete deployments.apps "+c.namespace+"/reviews-v1")
+	for what, values := range map[string]map[string]any{
+		"back to the original": {intent.KeyTraffic: "original"}, "cancel": {intent.KeyEnd: "cancel"}, "removed": {intent.KeyRelease: nil},
+	} {
+		if err := set(values); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	c.refused(set(map[string]any{intent.KeyRelease: "reviews-v2", intent.KeyEnd: nil}), "may not update virtualservices")
+}
+
+// TestASpentIntentNeedsTheRights, for its Service may lose its history.
+func TestASpentIntentNeedsTheRights(t *testing.T) {
+	c := as(t, jane)
+	service, d := c.service(), c.deployment(nil)
+	c.made(d)
+	history := release.History{}.With(release.Entry{Task: "reviews-v2", Phase: release.Cancelled}, d.GetUID())
+	c.patched(service, annotate(map[string]any{intent.AnnotationHistory: history.String(0)}))
+	mallory := c.tenant("mallory")
+	mallory.granted(c.namespace, may("deployments.apps", "get patch"))
+	c.refused(mallory.try(d, annotate(asAny(good()))), `"mallory" may not create deployments.apps`)
+	c.patched(d, annotate(asAny(good())))
+	c.warns("this intent does nothing")
+}
+
+// TestByIsWhoAsks: whatever a user writes there, by whichever way an annotation can
+// be written.
+func TestByIsWhoAsks(t *testing.T) {
+	c := as(t, jane)
+	c.service()
+	by := func(name string) string {
+		return c.now(deployment(c.namespace, name, nil)).GetAnnotations()[intent.KeyBy]
+	}
+	created := c.deployment(good("by=admin"))
+	c.made(created)
+	if got := by("reviews-v1"); got != jane {
+		t.Errorf("created: by %q", got)
+	}
+	joe := as(t, "joe")
+	for what, write := range map[string]func(){
+		"status":          func() { joe.status(created, annotate(map[string]any{intent.KeyBy: "admin"})) },
+		"status and more": func() { joe.status(created, annotate(map[string]any{intent.KeyBy: "root", intent.KeyWeight: "7"})) },
+		"a patch":         func() { joe.patched(created, annotate(map[string]any{intent.KeyBy: "admin"})) },
+		"removed":         func() { joe.patched(created, annotate(map[string]any{intent.KeyBy: nil})) },
+		"letting go and by": func() {
+			joe.patched(created, annotate(map[string]any{intent.KeyBy: "admin", intent.KeyTraffic: "original"}))
+		},
+		"a replace": func() {
+			fresh := c.now(created)
+			annotations := fresh.GetAnnotations()
+			annotations[intent.KeyBy] = "admin"
+			fresh.SetAnnotations(annotations)
+			fresh.SetResourceVersion("") // whoever wrote its status in between
+			if err := joe.Update(t.Context(), fresh); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		write()
+		if got := by("reviews-v1"); got != "joe" {
+			t.Errorf("%s: by %q", what, got)
+		}
+	}
+
+	mallory := c.tenant("mallory")
+	mallory.granted(c.namespace, may("deployments/status.apps", "patch"))
+	err := mallory.Status().Patch(t.Context(), created.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(annotate(map[string]any{intent.KeyWeight: "9", intent.KeyBy: "joe"}))))
+	c.refused(err, `"mallory" may not create deployments.apps`)
+}
