@@ -84,7 +84,7 @@ func TestWebhooksReachTheController(t *testing.T) {
 		}
 	}
 	service := typed[corev1.Service](t, objects, "Service")[0]
-	served := []string{webhook.PathMutateDeployment, webhook.PathValidateDeployment, webhook.PathMutateVirtualService}
+	served := []string{webhook.PathMutateDeployment, webhook.PathValidateDeployment, webhook.PathMutateVirtualService, webhook.PathGuardDeployment}
 	for _, c := range clients {
 		to := c.Service
 		if to == nil || to.Name != service.Name || to.Namespace != service.Namespace || to.Path == nil || !slices.Contains(served, *to.Path) {
