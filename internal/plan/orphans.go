@@ -158,7 +158,7 @@ func (v view) last(clone *unstructured.Unstructured) bool {
 func (v view) removeRules(p *Plan) bool {
 	for _, rule := range v.ourRules() {
 		since, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationUnused])
-		if err != nil {
+		if err != nil || since.After(v.now) { // which somebody else has written
 			after := rule.DeepCopy()
 			annotate(after, intent.AnnotationUnused, v.now.Format(time.RFC3339Nano))
 			p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "notes since when no route names the subsets"})

@@ -86,7 +86,7 @@ func (v view) drains(p *Plan) bool {
 	waits := false
 	for _, rule := range v.ourRules() {
 		since, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationCalm])
-		if err != nil {
+		if err != nil || since.After(v.now) { // which somebody else has written
 			after := rule.DeepCopy()
 			annotate(after, intent.AnnotationCalm, v.now.Format(time.RFC3339Nano))
 			p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "notes since when no route leads to the clone"})

@@ -13,11 +13,14 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
 
-// ourRules are the DestinationRules of ours for this Service.
+// ourRules are the DestinationRules of ours for this Service. One that somebody
+// keeps in another namespace although it is deleted is no matter of this Service's:
+// callers there alone go by it.
 func (s Snapshot) ourRules() []*unstructured.Unstructured {
 	var out []*unstructured.Unstructured
 	for _, rule := range s.DestinationRules {
-		if service, ok := route.OursFor(rule); ok && service == s.Key {
+		kept := rule.GetDeletionTimestamp() != nil && rule.GetNamespace() != s.Key.Namespace
+		if service, ok := route.OursFor(rule); ok && service == s.Key && !kept {
 			out = append(out, rule)
 		}
 	}

@@ -58,15 +58,17 @@ func Ours(obj *unstructured.Unstructured) bool {
 	return ok
 }
 
-// OursFor gives the Service that an object of ours is for.
+// OursFor gives the Service that an object of ours is for. A VirtualService of ours
+// stands beside its Service: who may write in another namespace makes none for it.
 func OursFor(obj *unstructured.Unstructured) (service types.NamespacedName, ok bool) {
 	if obj == nil {
 		return service, false
 	}
 	marks := labels(object(obj.Object, "metadata"), "labels")
 	service = types.NamespacedName{Namespace: marks[intent.LabelNamespace], Name: marks[intent.LabelService]}
-	_, name := metadata(obj)
-	if service.Name == "" || service.Namespace == "" || !isOrHashed(name, ourName(service)) {
+	namespace, name := metadata(obj)
+	away := obj.GetKind() == kindVirtualService && namespace != service.Namespace
+	if service.Name == "" || service.Namespace == "" || !isOrHashed(name, ourName(service)) || away {
 		return types.NamespacedName{}, false
 	}
 	return service, true
