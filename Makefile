@@ -57,14 +57,25 @@ unit: ## tests that need no mesh, with the race detector
 	@cd internal/route/judge && CGO_ENABLED=0 go test ./...
 	@cd internal/testbed && CGO_ENABLED=0 go test $$(go list ./... | grep -v /selftest)
 
+# Which rights the controller used in any of the testbeds.
+USES := $(CURDIR)/bin/uses.jsonl
+INSIDE = bin/testbed run --uses $(USES)
 .PHONY: e2e
-e2e: testbed ## scenarios under load, on the real mesh
-	@(bin/testbed run --bare -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/webhook ./internal/e2e/differential && \
-		bin/testbed run -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/plugin ./internal/e2e/docs && \
-		bin/testbed run --slow-istiod=5s --install-flag=--propagation-delay=7s -- go test -count=1 -timeout 10m ./internal/e2e -slow && \
+e2e: testbed ## scenarios under load, on the real mesh; races; the controller's rights
+	@rm -f $(USES)
+	@($(INSIDE) --bare -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/webhook ./internal/e2e/differential && \
+		$(INSIDE) -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/plugin ./internal/e2e/docs && \
+		$(INSIDE) --slow-istiod=5s --install-flag=--propagation-delay=7s -- go test -count=1 -timeout 10m ./internal/e2e -slow && \
 		cd internal/testbed && go test -count=1 -timeout 10m ./selftest) & side=$$!; \
-	bin/testbed run -- go test -count=1 -timeout 15m ./internal/e2e; main=$$?; \
+	$(INSIDE) -- go test -count=1 -timeout 15m ./internal/e2e; main=$$?; \
 	wait $$side && exit $$main
+	@$(INSIDE) --api-servers=2 -- go test -count=1 -timeout 10m ./internal/e2e/races # alone, for it takes the whole machine
+	@go test -count=1 -v ./internal/e2e/leastrights -uses $(USES)
+
+.PHONY: bench
+bench: testbed ## what admission adds to the time of a create, related and unrelated
+	@CGO_ENABLED=0 go build -o bin/bench ./internal/bench
+	@bin/testbed run -- bin/bench
 
 SOAK ?= 10m
 SEED ?=
