@@ -74,7 +74,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	r.writes.note(p, s.Service, r.Now())
 	r.memory.note(req.NamespacedName, p, r.Now())
 	measure(req.NamespacedName, p)
-	for _, e := range p.Events {
+	for _, e := range r.memory.untold(req.NamespacedName, p) {
 		r.emit(s, e)
 	}
 	if !p.Idle() {

@@ -82,3 +82,36 @@ func TestMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestUntold: a pass that writes nothing tells by events what the one before has
+// not told already.
+func TestUntold(t *testing.T) {
+	m := memory{}
+	key := types.NamespacedName{Namespace: "shop", Name: "reviews"}
+	event := func(uid types.UID, message string) plan.Event {
+		u := &unstructured.Unstructured{Object: map[string]any{}}
+		u.SetUID(uid)
+		return plan.Event{On: u, Reason: "Unreadable", Message: message}
+	}
+	status := "{}"
+	for n, pass := range []struct {
+		plan plan.Plan
+		want int
+	}{
+		{plan.Plan{Events: []plan.Event{event("service", "schema 0"), event("original", "schema 0")}}, 2},
+		{plan.Plan{Events: []plan.Event{event("service", "schema 0"), event("original", "schema 0")}}, 0},
+		{plan.Plan{Events: []plan.Event{event("service", "schema 0"), event("anew", "schema 0")}}, 1},
+		{plan.Plan{Events: []plan.Event{event("service", "schema 2")}}, 1},
+		{plan.Plan{Events: []plan.Event{event("service", "schema 2")}, Annotations: map[string]*string{"status": &status}}, 1},
+		{plan.Plan{Events: []plan.Event{event("service", "schema 2")}}, 1},
+		{plan.Plan{}, 0},
+		{plan.Plan{Events: []plan.Event{event("service", "schema 2")}}, 1},
+	} {
+		if got := m.untold(key, pass.plan); len(got) != pass.want {
+			t.Errorf("pass %d tells %d events, want %d", n, len(got), pass.want)
+		}
+	}
+	if got := m.untold(types.NamespacedName{Name: "another"}, plan.Plan{Events: []plan.Event{event("service", "schema 2")}}); len(got) != 1 {
+		t.Errorf("what was told of one Service is not told of another: %v", got)
+	}
+}

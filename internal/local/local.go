@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -56,6 +57,8 @@ func (r *Runner) End(ctx context.Context, service types.NamespacedName) (*releas
 		r.remember(&s)
 		p := plan.Make(s, r.Now())
 		switch {
+		case p.Status == nil && len(p.Refused) > 0:
+			return nil, errors.New(strings.Join(p.Refused, "; "))
 		case p.Status == nil:
 			return nil, fmt.Errorf("Service %s: no release holds it", service)
 		case !p.Status.Phase.Ending() && !p.Status.Phase.Ended():

@@ -85,7 +85,8 @@ func (s Snapshot) runningElsewhere(task string) string {
 		if u.GetName() == s.Key.Name {
 			continue
 		}
-		if claim, err := release.Claim(u.GetAnnotations(), u.GetUID()); err == nil && claim != nil && claim.Task == task {
+		claim, err := release.Claim(u.GetAnnotations(), u.GetUID())
+		if unreadable := release.UnreadableOf(err); unreadable != nil && unreadable.Task == task || claim != nil && claim.Task == task {
 			return u.GetNamespace() + "/" + u.GetName()
 		}
 	}

@@ -17,8 +17,7 @@ func Make(s Snapshot, now time.Time) Plan {
 	}
 	claim, err := release.Claim(s.Service.GetAnnotations(), s.Service.GetUID())
 	if err != nil {
-		// Somebody newer, or a hand, wrote it: touching anything could hurt.
-		return Plan{Refused: []string{"Service " + s.Key.String() + ": " + err.Error()}}
+		return unread(s, err)
 	}
 	if claim == nil {
 		if p, left := orphans(s, now); left {

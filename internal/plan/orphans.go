@@ -196,7 +196,7 @@ func (s Snapshot) isOrphan(d *unstructured.Unstructured) bool {
 	selected := false
 	for _, u := range s.Services {
 		claim, err := release.Claim(u.GetAnnotations(), u.GetUID())
-		if err != nil || claim != nil && claim.Clone == d.GetName() {
+		if claim != nil && claim.Clone == d.GetName() || isUnread(err, u, d) {
 			return false
 		}
 		if release.ServiceOf(u).Selects(template) {

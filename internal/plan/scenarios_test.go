@@ -131,4 +131,4 @@ func original(c *cluster) {
 }
 
 // all are the scenarios of every kind.
-func all() []scenario { return slices.Concat(scenarios, policies, inPlaces, midways) }
+func all() []scenario { return slices.Concat(scenarios, policies, inPlaces, midways, unreadables) }

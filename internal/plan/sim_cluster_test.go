@@ -48,6 +48,7 @@ type cluster struct {
 	log      []string
 	judge    judge
 	parsed   map[*unstructured.Unstructured]*release.Status            // claims, by the Service that holds them
+	readable map[types.UID]*release.Status                             // claims as they were last readable, by their Service
 	remnants map[*unstructured.Unstructured]*unstructured.Unstructured // see remnant
 
 	writes     int    // of the controller
@@ -66,7 +67,7 @@ func newCluster(t tester, manifests ...string) *cluster {
 	c := &cluster{
 		t: t, start: start, now: start, settings: plan.Defaults,
 		objects: map[string]*unstructured.Unstructured{}, sick: map[string]bool{}, stuck: map[string]string{},
-		parsed: map[*unstructured.Unstructured]*release.Status{}, remnants: map[*unstructured.Unstructured]*unstructured.Unstructured{},
+		parsed: map[*unstructured.Unstructured]*release.Status{}, readable: map[types.UID]*release.Status{}, remnants: map[*unstructured.Unstructured]*unstructured.Unstructured{},
 	}
 	c.judge.init(c)
 	for _, u := range parse(t, manifests...) {
@@ -172,8 +173,13 @@ func (c *cluster) claim(service types.NamespacedName) *release.Status {
 		return s
 	}
 	s, err := release.Claim(u.GetAnnotations(), u.GetUID())
-	if err != nil {
+	switch {
+	case release.UnreadableOf(err) != nil:
+		s = c.readable[u.GetUID()] // the release is what it was
+	case err != nil:
 		c.t.Fatalf("Service %s: %v", service, err)
+	default:
+		c.readable[u.GetUID()] = s
 	}
 	c.parsed[u] = s
 	return s

@@ -144,13 +144,15 @@ func TestClaim(t *testing.T) {
 		claims      bool
 		err         string
 	}{
-		"none":                    {nil, "uid-reviews", false, ""},
-		"its own":                 {map[string]string{intent.AnnotationStatus: string(b)}, "uid-reviews", true, ""},
-		"of a Service made anew":  {map[string]string{intent.AnnotationStatus: string(b)}, "another", false, ""},
-		"broken":                  {map[string]string{intent.AnnotationStatus: "{"}, "uid-reviews", false, "annotation grayscale.dev/status is not readable"},
-		"of a later version":      {map[string]string{intent.AnnotationStatus: `{"schema":2}`}, "uid-reviews", false, "has schema 2, this version reads 1"},
-		"empty":                   {map[string]string{intent.AnnotationStatus: ""}, "uid-reviews", false, "is not readable"},
-		"with a weight too large": {map[string]string{intent.AnnotationStatus: `{"schema":1,"policy":{"weight":900}}`}, "uid-reviews", false, "weight 900 is more than the whole traffic"},
+		"none":                   {nil, "uid-reviews", false, ""},
+		"its own":                {map[string]string{intent.AnnotationStatus: string(b)}, "uid-reviews", true, ""},
+		"of a Service made anew": {map[string]string{intent.AnnotationStatus: string(b)}, "another", false, ""},
+		"broken":                 {map[string]string{intent.AnnotationStatus: "{"}, "uid-reviews", false, "annotation grayscale.dev/status is not readable"},
+		"of a later version":     {map[string]string{intent.AnnotationStatus: `{"schema":2}`}, "uid-reviews", false, "has schema 2, this version reads 1"},
+		"empty":                  {map[string]string{intent.AnnotationStatus: ""}, "uid-reviews", false, "is not readable"},
+		"of another version, on a Service made anew": {map[string]string{intent.AnnotationStatus: `{"schema":0,"service":{"uid":"uid-reviews"},"policy":7}`}, "another", false, ""},
+		"of another version, by a number for a UID":  {map[string]string{intent.AnnotationStatus: `{"schema":0,"service":{"name":"reviews","uid":5}}`}, "uid-reviews", false, "has schema 0"},
+		"with a weight too large":                    {map[string]string{intent.AnnotationStatus: `{"schema":1,"policy":{"weight":900}}`}, "uid-reviews", false, "weight 900 is more than the whole traffic"},
 	} {
 		s, err := release.Claim(test.annotations, test.uid)
 		if (s != nil) != test.claims || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {

@@ -4,8 +4,10 @@
 package release
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -135,25 +137,35 @@ func (s *Status) Asked() intent.Share { return s.Policy.Asked(s.Form) }
 // ParseStatus reads the annotation. The error names what is wrong with it.
 func ParseStatus(value string) (*Status, error) {
 	var s Status
-	if err := json.Unmarshal([]byte(value), &s); err != nil {
-		return nil, fmt.Errorf("annotation %s is not readable: %w", intent.AnnotationStatus, err)
+	err := json.Unmarshal([]byte(value), &s)
+	// Another schema may have fields of other types, and is what to tell of then.
+	if schema := schemaOf(value); schema != "" && schema != strconv.Itoa(Schema) || err == nil && schema == "" {
+		return nil, fmt.Errorf("annotation %s has schema %s, this version reads %d: upgrade or end the release with the version that began it", intent.AnnotationStatus, cmp.Or(schema, "0"), Schema)
 	}
-	if s.Schema != Schema {
-		return nil, fmt.Errorf("annotation %s has schema %d, this version reads %d: upgrade or end the release with the version that began it", intent.AnnotationStatus, s.Schema, Schema)
+	if err != nil {
+		return nil, fmt.Errorf("annotation %s is not readable: %w", intent.AnnotationStatus, err)
 	}
 	return &s, nil
 }
 
 // Claim gives the claim that a Service's annotations hold. A claim that names
-// another UID is a copy on a Service made anew, and counts as none.
+// another UID is a copy on a Service made anew, and counts as none. An error is
+// an Unreadable: somebody holds the Service, and this version can't read how.
 func Claim(annotations map[string]string, service types.UID) (*Status, error) {
 	value, ok := annotations[intent.AnnotationStatus]
 	if !ok {
 		return nil, nil
 	}
 	s, err := ParseStatus(value)
-	if err != nil || s.Service.UID != service {
-		return nil, err
+	if err != nil {
+		u := unreadable(value, err)
+		if u.Service.UID != "" && u.Service.UID != service {
+			return nil, nil
+		}
+		return nil, u
+	}
+	if s.Service.UID != service {
+		return nil, nil
 	}
 	return s, nil
 }
