@@ -48,7 +48,7 @@ func lost(t *testing.T) {
 
 	tr.phase("scaled away", only("v1", "v2"))
 	old := names(w.list(pods))
-	w.kubectl("scale", "deployment", "reviews-v2", "--replicas=0")
+	w.kubectl("scale", "deployment", "reviews-v2", "--replicas=0", pastTheGuard)
 	w.eventually("a new ready pod of v2", func() (bool, string) {
 		for _, pod := range w.list(pods) {
 			if pod.GetLabels()["version"] == "v2" && !strings.Contains(strings.Join(old, " "), pod.GetName()) && podReady(&pod) {

@@ -39,7 +39,10 @@ func versionsMeddled(t *testing.T) {
 
 	uid := w.get(deployments, "reviews-v2").GetUID()
 	tr.phase("deleted", only("v1", "v2"))
-	w.kubectl("delete", "deployment", "reviews-v2", "--wait=false")
+	if out := w.refused("delete", "deployment", "reviews-v2", "--wait=false"); !strings.Contains(out, "has 50 % of the traffic") {
+		t.Errorf("the guard does not say why: %s", out)
+	}
+	w.kubectl("delete", "deployment", "reviews-v2", "--wait=false", pastTheGuard)
 	w.eventually("the clone made again", func() (bool, string) {
 		clone := w.get(deployments, "reviews-v2")
 		return clone != nil && clone.GetUID() != uid && !w.status("reviews").Is(release.Degraded), describe(w.status("reviews"))

@@ -70,7 +70,7 @@ func originalDeleted(t *testing.T) {
 	w.untilLive("50")
 	tr.more(30)
 	tr.phase("deleted", want{versions: []string{"v1", "v2"}, failures: some})
-	w.kubectl("delete", "deployment", "reviews-v1", "--wait=false")
+	w.kubectl("delete", "deployment", "reviews-v1", "--wait=false", pastTheGuard)
 	s := w.until("Degraded, OriginalGone", func(s *release.Status) bool { return degradedFor(s, release.ReasonOriginalGone) })
 	if m := s.Condition(release.Degraded).Message; !strings.Contains(m, w.namespace+"/reviews-v1") {
 		t.Errorf("the status does not name the original: %s", m)
