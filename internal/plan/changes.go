@@ -109,14 +109,8 @@ func (v view) strip(p *Plan, moves map[string]string) {
 			v.remove(p, r.vs, "takes our VirtualService away")
 			continue
 		}
-		peers := v.peers(r.vs)
-		after, err := route.Apply(route.Retarget(route.Strip(r.vs), v.Key, moves), peers)
-		if err != nil {
-			p.Refused = append(p.Refused, err.Error())
-			continue
-		}
-		if !same(r.vs, after) {
-			p.Changes = append(p.Changes, Change{Action: Update, Before: r.vs, Object: after, Release: len(peers) == 0, Why: "takes our routes away"})
+		if after := v.stripped(r.vs, moves); !same(r.vs, after) {
+			p.Changes = append(p.Changes, Change{Action: Update, Before: r.vs, Object: after, Release: !route.HasOurs(after), Why: "takes our routes away"})
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -66,22 +67,44 @@ func references(vs *unstructured.Unstructured, v view) bool {
 //
 // Where its routes can't say the share, or rules would take the requests of
 // another VirtualService, it is as much of it as they can say: a doubtful request
-// belongs to the original, and no pin is lost for a rule.
+// belongs to the original, and no pin is lost for a rule. Where they can't say
+// what another release has there, because the user has edited them, that gives way
+// next: neither may keep the other from taking its traffic back. The other one puts
+// its rules back in a pass of its own, once they can be said.
 func (v view) at(r routing, share intent.Share) (*unstructured.Unstructured, error) {
-	after, err := v.with(r, share)
-	crowded := err == nil && len(share.Match) > 0 && len(route.CrowdFaults(after, v.VirtualServices)) > 0
-	if err == nil && !crowded || share.All() {
-		return after, err
-	}
-	for _, less := range []intent.Share{{Weight: share.Weight, Mirror: share.Mirror}, {Weight: share.Weight}, {}} {
-		if after, fails := v.with(r, less); fails == nil {
-			return after, nil
+	var first error
+	for peers := range route.Ladder(v.peers(r.vs)) {
+		for n, less := range lower(share) {
+			after, err := v.beside(r, less, peers)
+			if err == nil && (n > 0 || !v.crowded(share, after)) {
+				return after, nil
+			}
+			first = cmp.Or(first, err)
 		}
 	}
-	return after, err
+	return nil, first
 }
 
+// lower gives a share, and what is left of it for routes that can't say it.
+func lower(share intent.Share) []intent.Share {
+	if share.All() {
+		return []intent.Share{share}
+	}
+	return []intent.Share{share, {Weight: share.Weight, Mirror: share.Mirror}, {Weight: share.Weight}, {}}
+}
+
+// crowded says whether rules of a share would take the requests of another
+// VirtualService.
+func (v view) crowded(share intent.Share, after *unstructured.Unstructured) bool {
+	return !share.All() && len(share.Match) > 0 && len(route.CrowdFaults(after, v.VirtualServices)) > 0
+}
+
+// with gives it at exactly that share, every other release as it stands there.
 func (v view) with(r routing, share intent.Share) (*unstructured.Unstructured, error) {
+	return v.beside(r, share, v.peers(r.vs))
+}
+
+func (v view) beside(r routing, share intent.Share, peers []route.Split) (*unstructured.Unstructured, error) {
 	split := v.split(v.part(r, share), v.subsets(r.vs))
 	if r.own {
 		made, err := route.Fill(split, v.fill(r.vs))
@@ -90,7 +113,7 @@ func (v view) with(r routing, share intent.Share) (*unstructured.Unstructured, e
 		}
 		return adopt(r.vs, made), nil
 	}
-	return route.Apply(r.vs, append(v.peers(r.vs), split))
+	return route.Apply(r.vs, append(slices.Clone(peers), split))
 }
 
 // part is what a VirtualService has of a share: nothing where it is only pinned.
@@ -196,6 +219,7 @@ func (v view) routesAt(p *Plan, share intent.Share, keep bool) {
 		after, err := v.at(r, here)
 		if err != nil {
 			p.Refused = append(p.Refused, err.Error())
+			v.calm(p, r, here)
 			continue
 		}
 		if wait := v.unready(v.newSubsets(after)); wait > 0 && !keep {

@@ -67,9 +67,10 @@
 // Copies: apply and strip (the whole), split (what is asked), copies (of one
 // route), choice (by which rules), part (what becomes of a destination), weights
 // (exact shares), compose (rule AND match), querypath (a query parameter in the
-// path), mirror (all forms of it), size (bounds), l4 and l4takes (TCP and TLS),
-// own and l4gaps (where no route of the user's is), delegate and delegate_merge
-// (roots).
+// path), mirror (all forms of it), size (bounds), ladder (less and less, where a
+// bound is passed), inplace (where nothing can be said), l4 and l4takes (TCP and
+// TLS), own and l4gaps (where no route of the user's is), delegate and
+// delegate_merge (roots).
 //
 // Reading back: group (copies and the user's route), read and shares (what they
 // give), recover and recover_mirror (the splits), note (the rules).

@@ -2,7 +2,6 @@ package decide
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -54,16 +53,7 @@ func PutBack(after *unstructured.Unstructured, splits []route.Split) ([]Operatio
 // apply gives the most of the splits that routes can say: without their rules, or
 // as pins. What has no traffic but the grayscale version's stays so.
 func apply(vs *unstructured.Unstructured, splits []route.Split) (right *unstructured.Unstructured, unsaid error) {
-	for rung := range 3 {
-		less := slices.Clone(splits)
-		for n := range less {
-			if rung > 0 && less[n].Weight < intent.Full {
-				less[n].Match, less[n].Mirror = nil, 0
-			}
-			if rung > 1 && less[n].Weight < intent.Full {
-				less[n].Weight = 0
-			}
-		}
+	for less := range route.Ladder(splits) {
 		right, err := route.Apply(vs, less)
 		if err == nil {
 			return right, unsaid
