@@ -8,6 +8,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -254,4 +255,71 @@ func TestByIsWhoAsks(t *testing.T) {
 	mallory.granted(c.namespace, may("deployments/status.apps", "patch"))
 	err := mallory.Status().Patch(t.Context(), created.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(annotate(map[string]any{intent.KeyWeight: "9", intent.KeyBy: "joe"}))))
 	c.refused(err, `"mallory" may not create deployments.apps`)
+}
+
+// TestATenantGetsNoClone: who may do anything to Deployments of the namespace makes
+// no clone, and takes none over, by labels, annotations, names or subresources.
+func TestATenantGetsNoClone(t *testing.T) {
+	c, ours := as(t, jane), as(t, we)
+	service, d := c.service(), c.deployment(good("weight=10"))
+	c.made(d)
+	c.claimed(service, d)
+	clone := c.clone()
+	ours.made(clone)
+	mine := deployment(c.namespace, "mine", nil)
+	c.made(mine)
+	mallory := c.tenant("mallory")
+	mallory.granted(c.namespace, may("deployments.apps", "get list create update patch delete"), may("deployments/status.apps", "update patch"))
+
+	labels := map[string]any{intent.LabelTask: "reviews-v2", intent.LabelOf: "reviews-v1"}
+	marked := func(name string, keys ...string) *unstructured.Unstructured {
+		u := deployment(c.namespace, name, nil)
+		set := map[string]string{}
+		for _, key := range keys {
+			set[key] = labels[key].(string)
+		}
+		u.SetLabels(set)
+		return u
+	}
+	patch := func(of *unstructured.Unstructured, body string) func() error {
+		return func() error { return mallory.try(of, body) }
+	}
+	status := func(of *unstructured.Unstructured, body string) func() error {
+		return func() error {
+			return mallory.Status().Patch(t.Context(), of.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(body)))
+		}
+	}
+	for what, try := range map[string]func() error{
+		"created with the labels":  func() error { return mallory.Create(t.Context(), marked("forged", intent.LabelTask, intent.LabelOf)) },
+		"created with one":         func() error { return mallory.Create(t.Context(), marked("forged", intent.LabelOf)) },
+		"labelled":                 patch(mine, metadata("labels", labels)),
+		"labelled and asking":      patch(mine, `{"metadata":{"labels":{"grayscale.dev/task":"x"},"annotations":{"grayscale.dev/release":"mine-v2"}}}`),
+		"the clone relabelled":     patch(clone, metadata("labels", map[string]any{intent.LabelOf: "mine"})),
+		"the clone freed":          patch(clone, metadata("labels", map[string]any{intent.LabelTask: nil, intent.LabelOf: nil})),
+		"the clone's image":        patch(clone, newImage),
+		"the clone asks":           patch(clone, annotate(asAny(good()))),
+		"the clone's status asks":  status(clone, annotate(asAny(good()))),
+		"the original's by status": status(d, annotate(map[string]any{intent.KeyWeight: "50"})),
+		"another clone's name":     patch(d, annotate(map[string]any{intent.KeyName: "mine"})),
+	} {
+		err := try()
+		if err == nil || !isAnswer(err) {
+			t.Errorf("%s: %v, want our refusal", what, err)
+		}
+	}
+	if err := mallory.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(marked("applied", intent.LabelTask)), client.FieldOwner("mallory")); err == nil || !isAnswer(err) {
+		t.Errorf("applied: %v, want our refusal", err)
+	}
+	if err := status(mine, metadata("labels", labels))(); err != nil {
+		t.Errorf("a status with labels, of which the API server takes none: %v", err)
+	}
+	var all unstructured.UnstructuredList
+	all.SetAPIVersion("apps/v1")
+	all.SetKind("DeploymentList")
+	if err := c.List(t.Context(), &all, client.InNamespace(c.namespace), client.HasLabels{intent.LabelTask}); err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Items) != 1 || all.Items[0].GetUID() != clone.GetUID() || all.Items[0].GetLabels()[intent.LabelOf] != "reviews-v1" {
+		t.Errorf("there are %d clones, want the one: %v", len(all.Items), all.Items)
+	}
 }
