@@ -31,13 +31,22 @@ func (w watcher) deployment(ctx context.Context, o client.Object) []reconcile.Re
 	if !ok {
 		return nil
 	}
-	template := release.WorkloadOf(d).Template
+	template, mine := release.WorkloadOf(d).Template, ours(d) || w.cloned(ctx, d)
 	return w.services(ctx, d.GetNamespace(), func(s release.Service, claim *release.Status) bool {
 		if claim != nil && (claim.Original.Name == d.GetName() || claim.Clone == d.GetName()) {
 			return true
 		}
-		return ours(d) && s.Selects(template)
+		return mine && s.Selects(template)
 	})
+}
+
+// cloned says whether a clone of the Deployment is there: that of a lost release
+// goes once the original has pods that are ready.
+func (w watcher) cloned(ctx context.Context, d *unstructured.Unstructured) bool {
+	clones := &unstructured.UnstructuredList{}
+	clones.SetGroupVersionKind(snapshot.Deployments.GroupVersion().WithKind("DeploymentList"))
+	of := client.MatchingLabels{intent.LabelOf: d.GetName()}
+	return w.reader.List(ctx, clones, client.InNamespace(d.GetNamespace()), of, client.UnsafeDisableDeepCopy) == nil && len(clones.Items) > 0
 }
 
 func ours(d *unstructured.Unstructured) bool {

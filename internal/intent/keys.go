@@ -53,6 +53,8 @@ const (
 	// AnnotationCalm is on a DestinationRule of ours whose Service no release holds
 	// any more: since when no route leads to the clone, in the same form.
 	AnnotationCalm = Prefix + "calm"
+	// AnnotationGone is on the same rule: since when the clone's pods are gone.
+	AnnotationGone = Prefix + "gone"
 	// AnnotationRules is on a VirtualService that holds routes by content of ours:
 	// the rules that they say, as JSON, by the Service's "namespace/name".
 	AnnotationRules = Prefix + "rules"

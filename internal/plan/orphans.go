@@ -20,7 +20,7 @@ import (
 // it was deleted mid-way, or made anew. Nothing can be asked of a Service that
 // is gone, so routes go first, for they name the rest; one that was made anew
 // selects the clone's pods, and the routes keep requests from those that leave:
-// they are led back to the original before.
+// they are led back to the original before, once that can serve.
 // left says whether anything of it is still there.
 func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 	v := view{Snapshot: s, now: now}
@@ -32,7 +32,7 @@ func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 	}
 	steps := []func(*Plan) bool{v.stripOrphans, v.removeClones, v.removeRules}
 	if s.Service != nil {
-		steps = []func(*Plan) bool{v.calmOrphans, v.removeClones, v.stripOrphans, v.removeRules}
+		steps = []func(*Plan) bool{v.awaitOriginals, v.calmOrphans, v.removeClones, v.forgetPods, v.stripOrphans, v.removeRules}
 	}
 	for _, step := range steps {
 		if step(&p) {

@@ -53,6 +53,9 @@ var midways = []scenario{
 	{"service made anew: under a partial policy", plain, []step{asks("weight=50", jason), madeAnew}, ""},
 	{"service made anew: on a strict subset", strict, []step{asks("weight=50"), madeAnew}, ""},
 	{"service made anew: holding all traffic", subset, []step{asks("traffic=grayscale"), madeAnew}, ""},
+	{"service made anew: the original has no ready pod", subset, []step{asks("traffic=grayscale"), sick("v1"), madeAnew, settles, after(time.Minute), well("v1")}, ""},
+	{"service made anew: the original has no ready pod, and is deleted", plain, []step{asks("traffic=grayscale"), sick("v1"), madeAnew, settles, deletes("Deployment shop/reviews-v1")}, ""},
+	{"service made anew: in the midst of a finish in place", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), while(jam("reviews-v1"), madeAnew, settles, after(time.Minute), unjam("reviews-v1"))}, ""},
 	{"service: its selector no longer takes the clone", plain, []step{asks("weight=50"), selects("version", "v1"), selects("version", ""), annotate("end=cancel")}, release.Cancelled},
 	{"namespace deleted", plain, []step{asks("weight=50", jason), allGone}, ""},
 

@@ -72,8 +72,11 @@ func (c *cluster) snapshot(key types.NamespacedName) plan.Snapshot {
 		s.ReplicaSets = c.replicaSets(key.Namespace, plan.Lost(s))
 		return s
 	}
-	if claim := c.claim(key); claim != nil {
+	claim := c.claim(key)
+	if claim != nil || plan.Orphaned(s) {
 		s.Pods, s.Endpoints = c.planPods(release.ServiceOf(s.Service))
+	}
+	if claim != nil {
 		s.Autoscalers = c.list("HorizontalPodAutoscaler", key.Namespace)
 		if claim.Phase == release.Cancelling || claim.Phase == release.Finishing && claim.Finish == intent.InPlace {
 			s.ReplicaSets = c.replicaSets(key.Namespace, []types.UID{claim.Original.UID})

@@ -72,6 +72,9 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 	if err != nil {
 		return nil // the plan says so
 	}
+	if claim == nil && plan.Orphaned(*s) {
+		return src.pods(ctx, s) // what the last release left goes before the next one starts
+	}
 	if claim == nil && !asked(s) {
 		return nil
 	}
