@@ -273,8 +273,8 @@ func (o *createOptions) judge(s scene, d *unstructured.Unstructured, w words, la
 // free says which release holds the Service, if one does.
 func (s scene) free(service release.Service) error {
 	holder, err := release.Claim(service.Annotations, service.UID)
-	if err != nil {
-		return fmt.Errorf("reading Service %s: %w", service.Key(), err)
+	if unreadable := release.UnreadableOf(err); unreadable != nil {
+		return fmt.Errorf("the Service %s is held, by a release that can't be read: %w", service.Key(), s.unread(s.service(service.Namespace, service.Name), unreadable).broken)
 	}
 	if holder != nil {
 		return fmt.Errorf("the Service %s is held by release %s of Deployment %s/%s; it takes one grayscale version at a time: finish or cancel that one first",

@@ -70,11 +70,14 @@ func (fo follower) state(ctx context.Context) (view.Release, error) {
 		return view.Release{}, err
 	}
 	for _, f := range append(s.running(), s.ended()...) {
-		if f.task != fo.task || f.broken != nil {
+		if f.task != fo.task {
 			continue
 		}
 		if uid := string(f.status.Original.UID); uid != "" && uid != fo.uid {
 			continue
+		}
+		if f.broken != nil {
+			return view.Release{}, f.broken
 		}
 		r := fo.e.look(ctx, f)
 		r.Current = current(f, r.Status)

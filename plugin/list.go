@@ -112,7 +112,7 @@ func (e *Env) lookAll(ctx context.Context, running []found) (releases []view.Rel
 	}
 	set, down := e.settings(ctx)
 	for _, f := range running {
-		r := view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Down: down, Now: e.Now()}
+		r := view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Unreadable: f.unread(), Down: down, Now: e.Now()}
 		if (down != "" || !f.claimed) && f.broken == nil {
 			r = e.lookAs(ctx, f, set, down)
 		}

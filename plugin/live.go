@@ -66,7 +66,10 @@ func (e *Env) look(ctx context.Context, f found) view.Release {
 
 // lookAs is look for a controller of these settings; down is why it moves nothing.
 func (e *Env) lookAs(ctx context.Context, f found, set plan.Settings, down string) (r view.Release) {
-	r = view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Ended: f.ended, Down: down, AsOf: f.written(), Renewed: f.renewed(set.VersionLabel), Now: e.Now()}
+	r = view.Release{Namespace: f.namespace(), Status: f.status, Claimed: f.claimed, Unreadable: f.unread(), Ended: f.ended, Down: down, AsOf: f.written(), Renewed: f.renewed(set.VersionLabel), Now: e.Now()}
+	if f.unreadable != nil {
+		return r
+	}
 	defer func() {
 		r.Next = e.nextSteps(r)
 		var err error

@@ -31,7 +31,10 @@ type found struct {
 	status  *release.Status
 	claimed bool
 	ended   bool
-	broken  error // the claim can't be read
+	// unreadable is a claim that this version can't read, and broken the error of
+	// whoever wants something of its release.
+	unreadable *release.Unreadable
+	broken     error
 }
 
 func (f found) namespace() string {
@@ -76,9 +79,12 @@ func (s scene) running() []found {
 	claimed := map[string]bool{}
 	for _, service := range s.services {
 		status, err := release.Claim(service.GetAnnotations(), service.GetUID())
+		unreadable := release.UnreadableOf(err)
 		switch {
-		case err != nil:
-			out = append(out, found{service: service, claimed: true, broken: err, status: &release.Status{Service: release.Ref{Name: service.GetName()}, Message: err.Error()}})
+		case unreadable != nil:
+			f := s.unread(service, unreadable)
+			claimed[string(f.status.Original.UID)+"/"+f.task] = true
+			out = append(out, f)
 		case status != nil:
 			f := found{task: status.Task, service: service, status: status, claimed: true}
 			f.deployment = s.deployment(service.GetNamespace(), status.Original.Name)

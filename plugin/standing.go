@@ -66,9 +66,13 @@ func (j judge) of(ctx context.Context, u *unstructured.Unstructured) (standing, 
 	service := release.ServiceOf(u)
 	out := standing{Namespace: service.Namespace, Name: service.Name, State: unfit}
 	holder, err := release.Claim(service.Annotations, service.UID)
+	unreadable := release.UnreadableOf(err)
 	switch {
-	case err != nil:
-		out.Why = []string{err.Error()}
+	case unreadable != nil:
+		f := j.scene.unread(u, unreadable)
+		out.State, out.Task = busy, f.task
+		out.Workloads = slices.DeleteFunc([]string{f.status.Original.Name, f.status.Clone}, func(name string) bool { return name == "" })
+		out.Why = []string{"Unreadable: " + unreadable.Sentence()}
 		return out, nil
 	case holder != nil:
 		out.State, out.Task = busy, holder.Task

@@ -47,6 +47,9 @@ the Service's history.`,
 
 func (o *statusOptions) run(ctx context.Context, e *Env, task string) error {
 	f, err := e.find(ctx, task)
+	if f.unreadable != nil { // what can be told of it, and then the error
+		return errors.Join(o.show(e, e.look(ctx, f), ""), err)
+	}
 	if err != nil {
 		return err
 	}

@@ -10,21 +10,22 @@ import (
 
 // Release is one release to be shown.
 type Release struct {
-	Namespace string
-	Status    *release.Status
-	Claimed   bool              // it holds its Service
-	Ended     bool              // it is over, and Status is what the history keeps
-	Current   bool              // Status was made from the annotations as they are now
-	Holds     string            // what is waited for
-	Refused   []string          // why nothing is done for what was asked
-	Down      string            // why nothing moves: the controller is not there
-	ByHand    bool              // it was cancelled without the controller: its claim is all that is left
-	Stale     string            // why the counts are not fresh; empty: they are
-	AsOf      time.Time         // when the controller last wrote the Status down; zero: nobody knows
-	Renewed   map[string]string // the images of an original that has the new version by now; nil: it has not
-	Commit    string            // the change that is waited for, as YAML to paste; empty: none
-	Next      []Step
-	Now       time.Time
+	Namespace  string
+	Status     *release.Status
+	Claimed    bool              // it holds its Service
+	Ended      bool              // it is over, and Status is what the history keeps
+	Unreadable string            // how it stands, where its claim can't be read; empty: it can
+	Current    bool              // Status was made from the annotations as they are now
+	Holds      string            // what is waited for
+	Refused    []string          // why nothing is done for what was asked
+	Down       string            // why nothing moves: the controller is not there
+	ByHand     bool              // it was cancelled without the controller: its claim is all that is left
+	Stale      string            // why the counts are not fresh; empty: they are
+	AsOf       time.Time         // when the controller last wrote the Status down; zero: nobody knows
+	Renewed    map[string]string // the images of an original that has the new version by now; nil: it has not
+	Commit     string            // the change that is waited for, as YAML to paste; empty: none
+	Next       []Step
+	Now        time.Time
 }
 
 // Step is a command that makes sense next.
@@ -36,6 +37,8 @@ func (r Release) Name() string { return r.Namespace + "/" + r.Status.Task }
 // Phase is the phase's word.
 func (r Release) Phase() string {
 	switch {
+	case r.Unreadable != "":
+		return "Unreadable"
 	case r.Status.Phase != "":
 		return string(r.Status.Phase)
 	case len(r.Refused) > 0:
@@ -57,6 +60,8 @@ func (r Release) Whole() *release.Status {
 // Sentence says what the phase means.
 func (r Release) Sentence() string {
 	switch {
+	case r.Unreadable != "":
+		return r.Unreadable
 	case r.ByHand:
 		return handmade
 	case copiesOnly(r.Status):
@@ -77,6 +82,8 @@ func (r Release) Note() string {
 	switch {
 	case r.Ended:
 		return ""
+	case r.Unreadable != "":
+		return r.Unreadable
 	case len(r.Refused) > 0 && !r.Claimed:
 		first, _, _ := strings.Cut(r.Refused[0], "\n")
 		return strings.TrimPrefix(first, "Deployment "+r.Namespace+"/"+r.Status.Original.Name+": ")

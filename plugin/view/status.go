@@ -60,6 +60,9 @@ func Status(w io.Writer, t Terminal, r Release) error {
 func (p *page) header(r Release) {
 	s := r.Status
 	title := fmt.Sprintf("%s  %s release", p.Bold(s.Task), cmp.Or(s.Form, intent.Canary))
+	if r.Unreadable != "" {
+		title = p.Bold(cmp.Or(s.Task, "?")) + "  release"
+	}
 	if s.Service.Name != "" {
 		title += " of Service " + r.Namespace + "/" + s.Service.Name
 	}
@@ -88,7 +91,7 @@ func (p *page) header(r Release) {
 
 func (p *page) phase(r Release) string {
 	switch s := r.Status; {
-	case s.Phase == release.Rejected, r.Phase() == "Refused", s.Is(release.Degraded):
+	case s.Phase == release.Rejected, r.Phase() == "Refused", r.Unreadable != "", s.Is(release.Degraded):
 		return p.Red(r.Phase())
 	case s.Phase == release.TakenOver, s.Phase == release.Finished, s.Phase == release.Cancelled, s.Phase == release.Ready, s.Phase == release.Routing:
 		return p.Green(r.Phase())
@@ -172,6 +175,8 @@ func (p *page) news(r Release) {
 	p.line("")
 	s := r.Status
 	switch {
+	case r.Unreadable != "": // why, the error tells that comes with the page
+		p.text("", "Its routes and Deployments stay as they are, and nothing moves.", plain)
 	case s.Message != "":
 		p.text("", s.Message, plain)
 	case r.Commit != "":

@@ -90,6 +90,9 @@ func Row(r Release, wide, namespaces bool) []string {
 	}
 	cells = append(cells, s.Task, s.Service.Name, r.Phase(),
 		fmt.Sprintf("%s->%s", s.Original.Version, s.Grayscale.Version), none(ready(s.Grayscale)), Share(s.Form, s.Asked()), live(s), age)
+	if r.Unreadable != "" {
+		cells[len(cells)-3] = "-" // nobody knows what was asked
+	}
 	degraded, note := "", r.Note()
 	if c := s.Condition(release.Degraded); c != nil && s.Is(release.Degraded) {
 		degraded = c.Reason

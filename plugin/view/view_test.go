@@ -172,6 +172,12 @@ func over(phase release.Phase, message string) Release {
 	return r
 }
 
+// unreadable is a release whose claim another version wrote.
+func unreadable() Release {
+	return Release{Namespace: "shop", Now: now, Claimed: true, Unreadable: "running, not readable by this version (schema 0)",
+		Status: &release.Status{Task: "reviews-v2", Service: release.Ref{Name: "reviews"}, Original: release.Version{Name: "reviews-v1"}, Clone: "reviews-v2", Message: "annotation grayscale.dev/status has schema 0"}}
+}
+
 // asked is a release that the controller can't start.
 func asked() Release {
 	return Release{Namespace: "shop", Now: now, Refused: []string{"Deployment shop/reviews-v1: Service shop/ratings selects the same pods\nIngress shop/front leads to the same pods"},
@@ -215,6 +221,7 @@ func TestStatus(t *testing.T) {
 		"unstarted":     {unstarted(), Terminal{Width: 80}},
 		"by-hand":       {byHand(), Terminal{Width: 80}},
 		"source":        {source(), Terminal{Width: 80}},
+		"unreadable":    {unreadable(), Terminal{Width: 80}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -230,7 +237,7 @@ func TestTable(t *testing.T) {
 	failsOnly := failing() // while the controller is there
 	failsOnly.Down, failsOnly.Stale = "", ""
 	failsOnly.Status.SetCondition(release.Progressing, true, release.ReasonStarting, "0 of 1 pods are ready", began)
-	releases := []Release{asked(), failing(), failsOnly, source(), unstarted(), routing(), byContent(), mirrored(), blueGreen(intent.TrafficGrayscale, intent.Full), byHand()}
+	releases := []Release{asked(), failing(), failsOnly, source(), unstarted(), routing(), byContent(), mirrored(), blueGreen(intent.TrafficGrayscale, intent.Full), byHand(), unreadable()}
 	for name, c := range map[string]struct {
 		t                Terminal
 		wide, namespaces bool
