@@ -27,6 +27,8 @@ const (
 	Controller = "grayscale-controller" // Deployment, ServiceAccount, roles, Lease
 	Webhooks   = "grayscale"            // both webhook configurations
 	Container  = "controller"
+	Viewer     = "grayscale-viewer"   // ClusterRole for users, which view carries
+	Releaser   = "grayscale-releaser" // ClusterRole for users, which edit carries
 )
 
 // Selector are labels that every object has, and nobody else's.
@@ -44,6 +46,7 @@ type Options struct {
 	Propagation  *time.Duration // --propagation-delay
 	Drain        *time.Duration // --drain
 	VersionLabel string         // --version-label
+	Aggregate    *bool          // whether the cluster's roles view and edit carry ours for users
 }
 
 // Build gives all objects, in an order in which they can be applied.
@@ -76,6 +79,9 @@ func Build(o Options) ([]*unstructured.Unstructured, error) {
 		if err := object.UnmarshalJSON(content); err != nil {
 			return nil, fmt.Errorf("building the manifests: %s: %w", r.CurId(), err)
 		}
+		if o.Aggregate != nil && !*o.Aggregate {
+			withoutAggregation(object)
+		}
 		if object.GetKind() == "Deployment" {
 			if err := o.configure(object); err != nil {
 				return nil, fmt.Errorf("building the manifests: %s: %w", r.CurId(), err)
@@ -95,7 +101,8 @@ func account(namespace string) []byte {
 // order is that of the kinds: what others need comes first, and what refuses
 // writes while nobody answers comes last.
 var order = []string{
-	"Namespace", "ServiceAccount", "Secret", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Service", "Deployment",
+	"Namespace", "ServiceAccount", "Secret", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Service",
+	"PodDisruptionBudget", "NetworkPolicy", "Deployment",
 	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
 }
 
@@ -149,6 +156,8 @@ func Removal() []Removable {
 		{admission, "ValidatingAdmissionPolicyBinding", false},
 		{admission, "ValidatingAdmissionPolicy", false},
 		{"apps/v1", "Deployment", true},
+		{"policy/v1", "PodDisruptionBudget", true},
+		{"networking.k8s.io/v1", "NetworkPolicy", true},
 		{"v1", "Service", true},
 		{"v1", "Secret", true},
 		{rbac, "RoleBinding", true},

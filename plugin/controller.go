@@ -34,7 +34,7 @@ func (e *Env) waitForController(ctx context.Context, namespace string) error {
 		if err != nil {
 			return err
 		}
-		if available {
+		if available == wholly {
 			break
 		}
 		line.show("%s", message)
@@ -50,23 +50,37 @@ func (e *Env) waitForController(ctx context.Context, namespace string) error {
 	return e.waitForWebhooks(ctx, namespace)
 }
 
-func (e *Env) controllerAvailable(ctx context.Context, namespace string) (ok bool, message string, err error) {
+// availability is how many of the controller's pods are available.
+type availability int
+
+const (
+	notAtAll availability = iota
+	partly                // enough for the releases, and not for an installation
+	wholly
+)
+
+func (e *Env) controllerAvailable(ctx context.Context, namespace string) (is availability, message string, err error) {
 	c, err := e.Client()
 	if err != nil {
-		return false, "", err
+		return notAtAll, "", err
 	}
 	var d appsv1.Deployment
 	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: manifests.Controller}, &d); err != nil {
 		err = fmt.Errorf("reading Deployment %s/%s: %w", namespace, manifests.Controller, err)
-		return false, "", e.gaveUp(err, "the controller is not ready")
+		return notAtAll, "", e.gaveUp(err, "the controller is not ready")
 	}
 	want := int32(1) // one that is scaled to none does no work
 	if d.Spec.Replicas != nil {
 		want = max(want, *d.Spec.Replicas)
 	}
 	s := d.Status
-	ok = s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == want && s.AvailableReplicas == want && s.Replicas == want
-	return ok, fmt.Sprintf("Deployment %s/%s: %d of %d pods available", namespace, manifests.Controller, min(s.AvailableReplicas, s.UpdatedReplicas), want), nil
+	switch {
+	case s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == want && s.AvailableReplicas == want && s.Replicas == want:
+		is = wholly
+	case s.AvailableReplicas > 0:
+		is = partly
+	}
+	return is, fmt.Sprintf("Deployment %s/%s: %d of %d pods available", namespace, manifests.Controller, min(s.AvailableReplicas, s.UpdatedReplicas), want), nil
 }
 
 // waitForWebhooks asks for what must be refused, as a dry run, until it is. A

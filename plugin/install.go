@@ -19,6 +19,7 @@ import (
 type installOptions struct {
 	manifests.Options
 	propagation, drain time.Duration
+	aggregate          bool
 	dryRun             dryRun
 	output             string
 	wait               bool
@@ -46,6 +47,9 @@ Needs the rights of a cluster administrator.`,
 			if cmd.Flags().Changed("drain") {
 				o.Drain = &o.drain
 			}
+			if cmd.Flags().Changed("aggregate-roles") {
+				o.Aggregate = &o.aggregate
+			}
 			if err := o.validate(); err != nil {
 				return err
 			}
@@ -55,10 +59,11 @@ Needs the rights of a cluster administrator.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Image, "image", Image, "Image of the controller")
 	f.StringVar(&o.Namespace, "controller-namespace", "", "Namespace for the controller, made if it is not there (default: the one that it is installed in, else "+manifests.Namespace+")")
-	f.Int32Var(&o.Replicas, "replicas", 0, "Replicas of the controller (default 1)")
+	f.Int32Var(&o.Replicas, "replicas", 0, "Replicas of the controller (default 2)")
 	f.DurationVar(&o.propagation, "propagation-delay", 15*time.Second, "Time from the write of a route until every proxy has it; above istiod's PILOT_DEBOUNCE_MAX")
 	f.DurationVar(&o.drain, "drain", 30*time.Second, "Time from a version's last traffic until it is deleted")
 	f.StringVar(&o.VersionLabel, "version-label", "", "Pod label that tells versions apart, tried before version and app.kubernetes.io/version")
+	f.BoolVar(&o.aggregate, "aggregate-roles", true, "Let the cluster's roles view and edit carry "+manifests.Viewer+" and "+manifests.Releaser+"; else bind those yourself")
 	f.StringVarP(&o.output, "output", "o", "", "With --dry-run: yaml")
 	o.dryRun.addFlag(f)
 	addWaitFlags(f, &o.wait, &o.timeout, true, "Wait until the controller answers")
@@ -173,6 +178,22 @@ func (o *installOptions) keepInstalled(ctx context.Context, e *Env) error {
 	if o.VersionLabel == "" {
 		o.VersionLabel = had.VersionLabel
 	}
+	return o.keepAggregation(ctx, c)
+}
+
+// keepAggregation keeps that view and edit carry no role of ours, also where an
+// administrator took the labels away by hand.
+func (o *installOptions) keepAggregation(ctx context.Context, c client.Client) error {
+	role := newObject("rbac.authorization.k8s.io/v1", "ClusterRole")
+	role.SetName(manifests.Releaser)
+	switch err := c.Get(ctx, client.ObjectKeyFromObject(role), role); {
+	case apierrors.IsNotFound(err) || o.Aggregate != nil:
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading %s: %w", named(role), err)
+	}
+	aggregated := manifests.Aggregated(role)
+	o.Aggregate = &aggregated
 	return nil
 }
 

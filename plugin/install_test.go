@@ -6,6 +6,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -53,8 +54,40 @@ func TestInstallTwice(t *testing.T) {
 	}
 }
 
+// TestInstallAggregates: view and edit carry our roles for users, unless they are
+// told not to, or somebody took the labels away; an upgrade keeps to that.
+func TestInstallAggregates(t *testing.T) {
+	w := newWorld(t)
+	releaser := func() *unstructured.Unstructured {
+		t.Helper()
+		u := newObject("rbac.authorization.k8s.io/v1", "ClusterRole")
+		if err := w.Get(t.Context(), client.ObjectKey{Name: manifests.Releaser}, u); err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	install := func(want bool, flags ...string) {
+		t.Helper()
+		w.ok(append([]string{"install", "--image", "example.com/c:v1", "--wait=false"}, flags...)...)
+		if got := manifests.Aggregated(releaser()); got != want {
+			t.Errorf("install %v: that edit carries %s is %v, want %v", flags, manifests.Releaser, got, want)
+		}
+	}
+	install(true)
+	install(true)
+	install(false, "--aggregate-roles=false")
+	install(false)
+	install(true, "--aggregate-roles")
+	byHand := releaser()
+	byHand.SetLabels(manifests.Selector)
+	if err := w.Update(t.Context(), byHand); err != nil {
+		t.Fatal(err)
+	}
+	install(false)
+}
+
 func TestInstallTimesOut(t *testing.T) {
-	newWorld(t).fails(exitTimeout, []string{"the controller is not ready", "0 of 1 pods available"}, "install", "--image", "x:v1", "--timeout", "300ms")
+	newWorld(t).fails(exitTimeout, []string{"the controller is not ready", "0 of 2 pods available"}, "install", "--image", "x:v1", "--timeout", "300ms")
 }
 
 func TestUninstall(t *testing.T) {
@@ -93,7 +126,7 @@ func TestUninstallRefuses(t *testing.T) {
 	w.fails(exitFailed, []string{"still running: shop/reviews-v2", "--cancel-running"}, "uninstall")
 	w.fails(exitFailed, []string{"only a controller can end them", "it is not installed in namespace grayscale-system"}, "uninstall", "--cancel-running")
 	w.ok("install", "--image", "x:v1", "--wait=false")
-	w.fails(exitFailed, []string{"only a controller can end them", "0 of 1 pods available"}, "uninstall", "--cancel-running")
+	w.fails(exitFailed, []string{"only a controller can end them", "0 of 2 pods available"}, "uninstall", "--cancel-running")
 	w.fails(exitUsage, []string{"choose one"}, "uninstall", "--cancel-running", "--force")
 	if got := w.intent("reviews-v1")["end"]; got != "" {
 		t.Errorf("a refused uninstall wrote end=%s", got)

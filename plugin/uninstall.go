@@ -99,7 +99,7 @@ func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) err
 	if !o.cancel {
 		return fmt.Errorf("still running: %s; finish or cancel first, or use --cancel-running", tasks(running))
 	}
-	if ok, message, err := e.controllerAvailable(ctx, o.namespace); err != nil || !ok {
+	if is, message, err := e.controllerAvailable(ctx, o.namespace); err != nil || is == notAtAll {
 		if apierrors.IsNotFound(errors.Unwrap(err)) {
 			message = "it is not installed in namespace " + o.namespace
 		} else if err != nil {

@@ -12,11 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/applyconfigurations"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	istio "istio.io/client-go/pkg/apis/networking/v1"
 
@@ -41,11 +44,26 @@ func newWorld(t *testing.T, objects ...*unstructured.Unstructured) world {
 			t.Fatal(err)
 		}
 	}
-	builder := fake.NewClientBuilder().WithScheme(known).WithReturnManagedFields()
+	builder := fake.NewClientBuilder().WithScheme(known).WithReturnManagedFields().
+		WithTypeConverters(withoutNullStatus{applyconfigurations.NewTypeConverter(scheme.Scheme)}, managedfields.NewDeducedTypeConverter())
 	for _, u := range objects {
 		builder = builder.WithObjects(u.DeepCopy())
 	}
 	return world{t, builder.Build()}
+}
+
+// withoutNullStatus converts what the client in memory applies as it should be:
+// it gives a NetworkPolicy, which has no status, one that is null.
+type withoutNullStatus struct{ managedfields.TypeConverter }
+
+// ObjectToTyped implements managedfields.TypeConverter.
+func (c withoutNullStatus) ObjectToTyped(o runtime.Object, options ...typed.ValidationOptions) (*typed.TypedValue, error) {
+	if u, ok := o.(*unstructured.Unstructured); ok && u.GetKind() == "NetworkPolicy" && u.Object["status"] == nil {
+		u = u.DeepCopy()
+		delete(u.Object, "status")
+		o = u
+	}
+	return c.TypeConverter.ObjectToTyped(o, options...)
 }
 
 // run runs a command line in namespace shop.

@@ -15,7 +15,7 @@ func TestCancelLocally(t *testing.T) {
 	_, said := grayscale(t, 1, "cancel", "orphan-v2", "--local")
 	says(t, said, "the controller is available")
 	scale(t, "0")
-	defer scale(t, "1")
+	defer scale(t, "2")
 	out, said := grayscale(t, 0, "cancel", "orphan-v2", "--local")
 	says(t, out, "Cancelled by hand")
 	says(t, said, "until the controller returns")
@@ -29,7 +29,7 @@ func TestCancelLocally(t *testing.T) {
 	if strings.Contains(out, "grayscale-version") {
 		t.Errorf("routes or rules of ours are left:\n%s", out)
 	}
-	scale(t, "1")
+	scale(t, "2")
 	grayscale(t, 0, "wait", "orphan-v2", "--for", "end", "--timeout", "90s")
 	out, _ = grayscale(t, 0, "history", "orphan")
 	says(t, out, "Cancelled")
