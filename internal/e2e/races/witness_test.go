@@ -31,6 +31,7 @@ type view struct {
 	seen   map[types.UID]string // that ever stood
 	claim  string               // who holds the Service
 	claims []string             // who ever did
+	phase  release.Phase        // how far that one is
 }
 
 // witnessed starts to watch; from the first write of the shop's on, if that is
@@ -111,6 +112,12 @@ func (w *witness) service(v *view, _ watch.EventType, s *corev1.Service) {
 	case claim != nil && !claim.Phase.Ended():
 		now = claim.Task
 	}
+	if now == v.claim && now != "" && way[claim.Phase] < way[v.phase] {
+		w.wrong = append(w.wrong, fmt.Sprintf("API server %d shows how release %s went from %s back to %s", v.server, now, v.phase, claim.Phase))
+	}
+	if now != "" {
+		v.phase = claim.Phase
+	}
 	if now != v.claim && now != "" {
 		v.claims = append(v.claims, now)
 		if v.claim != "" {
@@ -119,6 +126,10 @@ func (w *witness) service(v *view, _ watch.EventType, s *corev1.Service) {
 	}
 	v.claim = now
 }
+
+// way is how a release goes that nobody disturbs: its phases in their order. A
+// status written by somebody whose view is old would take it back.
+var way = map[release.Phase]int{release.Pending: 1, release.Starting: 2, release.Ready: 3, release.Cancelling: 4}
 
 // holder gives the release that both API servers show to hold the Service.
 func (w *witness) holder() string {
