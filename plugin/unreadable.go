@@ -52,8 +52,11 @@ func (f found) unread() string {
 func (f found) hopeless() error {
 	name := f.namespace() + "/" + f.service.GetName()
 	var b strings.Builder
-	fmt.Fprintf(&b, "release %s of Service %s is %s, and nothing of it can be changed: %v\n", cmp.Or(f.task, "(without a name)"), name, f.unreadable.Sentence(), f.unreadable)
-	b.WriteString("To end it, install the version that began it, or have a cluster administrator take the claim away; the controller then leads the traffic back to the original, and removes what stands of the release:")
+	fmt.Fprintf(&b, "release %s of Service %s is %s, which can change nothing of it", cmp.Or(f.task, "(without a name)"), name, f.unreadable.Sentence())
+	if f.unreadable.Damaged() {
+		fmt.Fprintf(&b, ": %v", f.unreadable)
+	}
+	b.WriteString("\nInstall the version that began it, and end it there; or take its claim away, as a cluster administrator. Then the controller leads the traffic back to the original, and removes what is left of the release:")
 	if f.deployment != nil {
 		fmt.Fprintf(&b, "\n  kubectl -n %s annotate deployment/%s %s-", f.namespace(), f.deployment.GetName(), intent.KeyRelease)
 	}

@@ -31,11 +31,14 @@ func (u *Unreadable) Unwrap() error { return u.Why }
 // Sentence says how such a release stands.
 func (u *Unreadable) Sentence() string {
 	what := "schema " + u.Schema
-	if u.Schema == "" || u.Schema == strconv.Itoa(Schema) {
+	if u.Damaged() {
 		what = "its status is damaged"
 	}
 	return fmt.Sprintf("running, not readable by this version (%s)", what)
 }
+
+// Damaged says whether no version of the controller can read the claim.
+func (u *Unreadable) Damaged() bool { return u.Schema == "" || u.Schema == strconv.Itoa(Schema) }
 
 // UnreadableOf gives the claim that an error of Claim's is about; nil for none.
 func UnreadableOf(err error) *Unreadable {
