@@ -45,9 +45,10 @@ var answers = []struct {
 		return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err)
 	}, again},
 	{"another writer was first", apierrors.IsConflict, again},
+	// A process that has just begun has no certificate yet: tls: internal error.
 	{"a webhook that did not answer", func(err error) bool {
 		return says(err, "failed calling webhook") && says(err,
-			"deadline exceeded", "connection refused", "connection reset", "EOF", "no endpoints available", "Client.Timeout", "http2: ", "broken pipe")
+			"deadline exceeded", "connection refused", "connection reset", "EOF", "no endpoints available", "Client.Timeout", "http2: ", "broken pipe", "tls: internal error")
 	}, again},
 	{"a webhook that could not read what it needs in time", func(err error) bool {
 		return says(err, "deciding on Deployment") && says(err, "context canceled", "deadline exceeded", "rate limiter Wait")
