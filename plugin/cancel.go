@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +53,11 @@ func cancel(ctx context.Context, e *Env, o writeOptions, task string) error {
 		return o.unchanged(e, f, "it is cancelled already")
 	}
 	if f.claimed && (f.deployment == nil || f.deployment.GetAnnotations()[intent.KeyRelease] != f.task) {
-		// An intent that is no longer there means cancel by itself.
+		// An intent that is no longer there means cancel by itself, while there is
+		// a way back.
+		if e.pastReturn(ctx, f) {
+			return fmt.Errorf("release %s/%s is finishing, and can't be cancelled any more", f.namespace(), f.task)
+		}
 		return o.report(ctx, e, f, f.deployment, "unchanged: it is being cancelled, for its intent is gone", untilCancelled)
 	}
 	if f, err = e.writable(ctx, task); err != nil {
@@ -80,4 +85,13 @@ func cancel(ctx context.Context, e *Env, o writeOptions, task string) error {
 	}
 	w.set(intent.KeyEnd, string(intent.EndCancel))
 	return o.change(ctx, e, f, w, "asked to cancel", untilCancelled)
+}
+
+// pastReturn says whether a release that has lost its intent finishes all the
+// same. Where the cluster can't be read anew it is so for sure only where the
+// original is gone.
+func (e *Env) pastReturn(ctx context.Context, f found) bool {
+	r := e.look(ctx, f)
+	finishes := r.Status.Phase == release.Finishing || r.Status.Phase == release.Finished
+	return finishes && (r.Stale == "" || f.deployment == nil)
 }

@@ -161,7 +161,7 @@ func TestPolicyAfterTakeover(t *testing.T) {
 	if got := w.intent("reviews-v1")["traffic"]; got != "original" {
 		t.Errorf("traffic is %q", got)
 	}
-	w.fails(exitUsage, []string{`--to="nobody" is not known; write one of grayscale, original, policy`}, "takeover", "reviews-v2", "--to", "nobody")
+	w.fails(exitUsage, []string{`--to "nobody" is not known; write one of grayscale, original, policy`}, "takeover", "reviews-v2", "--to", "nobody")
 }
 
 func TestFinish(t *testing.T) {
@@ -195,6 +195,20 @@ func TestCancel(t *testing.T) {
 		t.Errorf("cancel twice says %s", said)
 	}
 	w.fails(exitFailed, []string{"release shop/reviews-v2 is over (Cancelled)"}, "policy", "reviews-v2", "--weight", "1")
+}
+
+// TestCancelTooLate: a release that finishes and has lost its original goes on;
+// one that has only lost its intent is cancelled.
+func TestCancelTooLate(t *testing.T) {
+	policy := release.Policy{Traffic: "grayscale", End: "finish"}
+	w := newWorld(t, claimed(reviews, reviewsV1, "reviews-v2", release.Finishing, policy))
+	for _, args := range []string{"cancel reviews-v2", "cancel reviews-v2 --wait", "cancel reviews-v2 --dry-run=client"} {
+		w.fails(exitFailed, []string{"release shop/reviews-v2 is finishing, and can't be cancelled any more"}, strings.Fields(args)...)
+	}
+	w = newWorld(t, claimed(reviews, reviewsV1, "reviews-v2", release.Finishing, policy), reviewsV1)
+	if said := w.ok("cancel", "reviews-v2"); !strings.Contains(said, "unchanged: it is being cancelled, for its intent is gone") {
+		t.Errorf("cancel of what has lost its intent says %s", said)
+	}
 }
 
 // TestOnlyOursIsWritten holds that a verb changes nothing but our annotations.
