@@ -11,12 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
 
 // Somebody else may set back what we write, every few seconds: a GitOps tool that
 // has its own version. Writing it again as fast would be a push to every proxy
 // each time, by two controllers. So the same content is written three times, and
-// then slower and slower, while the status says who it is.
+// then slower and slower, while the status says who it is; but for a subset that
+// requests need, which is given back each time.
 
 // Written is one object's last content that a release wrote, and how often in a
 // row. It is remembered, not read: whoever starts anew finds out again.
@@ -30,6 +32,7 @@ type Written struct {
 	// the fields over, and with them the entry in managedFields.
 	Manager, By string
 	Gone        bool // it had been deleted
+	Urgent      bool // see Change
 }
 
 const (
@@ -37,6 +40,8 @@ const (
 	trial    = time.Minute     // also how long the last write must stand, beyond its delay, to end one
 	firstGap = 5 * time.Second // from the last of the tries to the next write; it doubles each time
 	mostGap  = 5 * time.Minute
+	// urgentGap is all that a write waits without which requests fail.
+	urgentGap = time.Second
 )
 
 // Remember adds to what is remembered what a plan has just written. Other content
@@ -56,7 +61,7 @@ func Remember(before []Written, p Plan, now time.Time) []Written {
 			out = slices.Delete(out, at, at+1)
 		}
 		w.Manager, w.By = writer(c.Before)
-		w.Gone = c.Action == Create
+		w.Gone, w.Urgent = c.Action == Create, c.Urgent
 		out = append(out, w.again(now))
 	}
 	return out
@@ -80,8 +85,11 @@ func (w Written) last() time.Time { return w.Last[len(w.Last)-1] }
 
 // next is when the content may be written again.
 func (w Written) next() time.Time {
-	if w.Lost == 0 {
+	switch {
+	case w.Lost == 0:
 		return w.last()
+	case w.Urgent:
+		return w.last().Add(urgentGap)
 	}
 	gap := firstGap
 	for n := 1; n < w.Lost && gap < mostGap; n++ {
@@ -98,12 +106,19 @@ func (w Written) over(now time.Time) bool { return !now.Before(w.ends()) }
 // slower leaves out of a plan what is to be written again too soon, and says who
 // fights with us over what; empty when nobody does.
 func (s Snapshot) slower(p *Plan, now time.Time) (fought string) {
+	for n := range p.Changes {
+		p.Changes[n].Urgent = s.urgent(p.Changes[n])
+	}
 	for _, w := range s.Written {
 		if w.Lost == 0 || w.over(now) {
 			continue
 		}
 		p.Changes = slices.DeleteFunc(p.Changes, func(c Change) bool {
-			return fightable(c) && w.samePlace(Written{Kind: target(c).GetKind(), Key: keyOf(target(c))}) && contentOf(c) == w.Hash && now.Before(w.next())
+			if !fightable(c) || !w.samePlace(Written{Kind: target(c).GetKind(), Key: keyOf(target(c))}) || contentOf(c) != w.Hash {
+				return false
+			}
+			w.Urgent = c.Urgent
+			return now.Before(w.next())
 		})
 		if left := w.next().Sub(now); left > 0 {
 			p.sooner(left)
@@ -114,6 +129,23 @@ func (s Snapshot) slower(p *Plan, now time.Time) (fought string) {
 		}
 	}
 	return fought
+}
+
+// urgent says whether a write gives a rule a subset that it lacks and that a live
+// route names: without it every request of that route fails.
+func (s Snapshot) urgent(c Change) bool {
+	if c.Object == nil || c.Object.GetKind() != "DestinationRule" {
+		return false
+	}
+	var lacking []string
+	for _, name := range route.SubsetNames(c.Object) {
+		if c.Before == nil || !slices.Contains(route.SubsetNames(c.Before), name) {
+			lacking = append(lacking, name)
+		}
+	}
+	return slices.ContainsFunc(s.VirtualServices, func(vs *unstructured.Unstructured) bool {
+		return slices.ContainsFunc(route.SubsetsOf(vs, s.Key), func(name string) bool { return slices.Contains(lacking, name) })
+	})
 }
 
 // fightable leaves out what is done once, at an end: there is no fight over it,

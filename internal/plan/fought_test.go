@@ -87,6 +87,51 @@ func TestSlowerAndSlower(t *testing.T) {
 	}
 }
 
+// TestUrgentIsNotSlowed: a rule of ours that somebody keeps deleting is made again
+// each time while a live route names its subsets, for every request of that fails;
+// where none does, slower and slower. The status says who it is either way.
+func TestUrgentIsNotSlowed(t *testing.T) {
+	rule := fought("DestinationRule", "grayscale-reviews", map[string]any{"host": "reviews", "subsets": []any{map[string]any{"name": "grayscale-version"}}})
+	lacking := fought("DestinationRule", "grayscale-reviews", map[string]any{"host": "reviews", "subsets": []any{map[string]any{"name": "grayscale-original"}}})
+	for name, test := range map[string]struct {
+		subset  string
+		change  Change
+		written int // of 12 times in 48 s
+		says    string
+	}{
+		"deleted, and a route names it":   {"grayscale-version", Change{Action: Create, Object: rule}, 12, "made again each time"},
+		"deleted, and no route names it":  {"v1", Change{Action: Create, Object: rule}, 5, "less and less often"},
+		"taken out, and a route names it": {"grayscale-version", Change{Action: Update, Before: lacking, Object: rule}, 12, "written again each time"},
+		"another field, it is there":      {"grayscale-version", update(rule), 5, "less and less often"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			vs := fought("VirtualService", "reviews", map[string]any{"http": []any{map[string]any{
+				"route": []any{map[string]any{"destination": map[string]any{"host": "reviews", "subset": test.subset}}},
+			}}})
+			s := Snapshot{Key: keyOf(vs), VirtualServices: []*unstructured.Unstructured{vs}}
+			if test.change.Before != nil {
+				s.DestinationRules = []*unstructured.Unstructured{test.change.Before}
+			}
+			written, says := 0, ""
+			for n := range 12 {
+				now := start.Add(time.Duration(n) * 4 * time.Second)
+				p := Plan{Changes: []Change{test.change}}
+				says = s.slower(&p, now)
+				written += len(p.Changes)
+				s.Written = Remember(s.Written, p, now)
+			}
+			if written != test.written || !strings.Contains(says, test.says) {
+				t.Errorf("written %d times, want %d; said %q", written, test.written, says)
+			}
+			last := s.Written[0].last()
+			p := Plan{Changes: []Change{test.change}}
+			if s.slower(&p, last.Add(urgentGap/2)); len(p.Changes) > 0 {
+				t.Error("written twice in half a second")
+			}
+		})
+	}
+}
+
 // TestFoughtUntilItStands: the status says it as long as it goes on, and the next
 // look is when it could be over.
 func TestFoughtUntilItStands(t *testing.T) {

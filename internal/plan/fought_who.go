@@ -20,14 +20,18 @@ const FieldManager = "grayscale-controller"
 func (s Snapshot) fighter(w Written) string {
 	at := w.Kind + " " + w.Key.String()
 	u := s.object(w)
+	often := "less and less often"
+	if w.Urgent {
+		often = "each time, for routes name its subsets, and every request fails meanwhile"
+	}
 	if u == nil || w.Gone {
-		return fmt.Sprintf("somebody keeps deleting %s, which this release needs; it is made again less and less often: take the object out of what deletes it until the release ends", at)
+		return fmt.Sprintf("somebody keeps deleting %s, which this release needs; it is made again %s: take the object out of what deletes it until the release ends", at, often)
 	}
 	who, manager := w.By, w.Manager
 	if who == "" {
 		manager, who = writer(u)
 	}
-	return fmt.Sprintf("%s keeps undoing what this release writes on %s, which is written again less and less often: %s", cmp.Or(who, "somebody"), at, ignoring(u, manager))
+	return fmt.Sprintf("%s keeps undoing what this release writes on %s, which is written again %s: %s", cmp.Or(who, "somebody"), at, often, ignoring(u, manager))
 }
 
 // writer gives the manager who wrote an object last beside us, alone and in words;

@@ -88,6 +88,9 @@ type Change struct {
 	// Release drops our managedFields entry afterwards by a write without
 	// effect, for the user's next server-side apply would conflict with it.
 	Release bool
+	// Urgent: requests fail until it is written, so it hardly waits for whoever
+	// keeps undoing it.
+	Urgent bool
 }
 
 // Event is a Kubernetes event to be emitted.
