@@ -104,7 +104,8 @@ func (w Written) ends() time.Time { return w.next().Add(trial) }
 func (w Written) over(now time.Time) bool { return !now.Before(w.ends()) }
 
 // slower leaves out of a plan what is to be written again too soon, and says who
-// fights with us over what; empty when nobody does.
+// fights with us over what; empty when nobody does. What admission makes of our
+// own writes it adds to what is refused.
 func (s Snapshot) slower(p *Plan, now time.Time) (fought string) {
 	for n := range p.Changes {
 		p.Changes[n].Urgent = s.urgent(p.Changes[n])
@@ -113,18 +114,22 @@ func (s Snapshot) slower(p *Plan, now time.Time) (fought string) {
 		if w.Lost == 0 || w.over(now) {
 			continue
 		}
+		admission := ""
 		p.Changes = slices.DeleteFunc(p.Changes, func(c Change) bool {
 			if !fightable(c) || !w.samePlace(Written{Kind: target(c).GetKind(), Key: keyOf(target(c))}) || contentOf(c) != w.Hash {
 				return false
 			}
 			w.Urgent = c.Urgent
+			admission = s.changedByAdmission(w, c)
 			return now.Before(w.next())
 		})
 		if left := w.next().Sub(now); left > 0 {
 			p.sooner(left)
 		}
 		p.sooner(w.ends().Sub(now))
-		if fought == "" {
+		if admission != "" {
+			p.Refused = append(p.Refused, admission)
+		} else if fought == "" {
 			fought = s.fighter(w)
 		}
 	}

@@ -111,7 +111,11 @@ func (v view) beside(r routing, share intent.Share, peers []route.Split) (*unstr
 		if err != nil {
 			return nil, err
 		}
-		return adopt(r.vs, made), nil
+		after := adopt(r.vs, made)
+		if admitted(r.vs, after) {
+			after.Object["spec"] = r.vs.DeepCopy().Object["spec"]
+		}
+		return after, nil
 	}
 	return route.Apply(r.vs, append(slices.Clone(peers), split))
 }

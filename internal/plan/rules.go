@@ -39,9 +39,10 @@ func (v view) keepRules(p *Plan) {
 			p.Changes = append(p.Changes, Change{Action: Create, Object: made, Why: "adds the subsets of the two versions"})
 		case !route.Ours(there):
 			p.Refused = append(p.Refused, fmt.Sprintf("DestinationRule %s/%s is somebody else's, and has the name that ours must have: rename it", there.GetNamespace(), there.GetName()))
-		case !sameRule(there, want) && v.turnsStrict():
+		case sameRule(there, want) || admitted(there, want):
+		case v.turnsStrict():
 			p.Holds = "the routes leave the grayscale version, which has no pods, before Envoy no longer fails over"
-		case !sameRule(there, want):
+		default:
 			after := adopt(there, want)
 			v.stamp(after)
 			p.Changes = append(p.Changes, Change{Action: Update, Before: there, Object: after, Why: "brings the subsets of the two versions up to date"})

@@ -44,7 +44,8 @@ type cluster struct {
 	sick     map[string]bool
 	stuck    map[string]string // Deployments whose pods of that template can't start
 	ways     []plan.Way
-	webhook  bool // our routes are put back in what somebody else writes
+	admits   func(*unstructured.Unstructured) // a mutating policy for what is ours; nil: none
+	webhook  bool                             // our routes are put back in what somebody else writes
 	log      []string
 	judge    judge
 	parsed   map[*unstructured.Unstructured]*release.Status            // claims, by the Service that holds them

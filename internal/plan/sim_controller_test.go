@@ -153,7 +153,7 @@ func (c *cluster) apply(change plan.Change) error {
 		if there != nil {
 			return fmt.Errorf("%s exists: %w", key, errConflict)
 		}
-		c.put(change.Object)
+		c.put(c.admitted(change.Object))
 		return nil
 	case plan.Forget:
 		return c.forget(there, change)
@@ -169,7 +169,7 @@ func (c *cluster) apply(change plan.Change) error {
 		if there.GetKind() == "Deployment" && !ours(there) {
 			c.fail("%s is written although the cache holds but a remnant of it", key)
 		}
-		c.put(change.Object)
+		c.put(c.admitted(change.Object))
 	case plan.Delete:
 		for _, p := range c.podsOf(there.GetUID()) {
 			p.taken = true

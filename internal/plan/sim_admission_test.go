@@ -1,0 +1,37 @@
+package plan_test
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+// admitted is what a mutating policy makes of the controller's write of an object
+// of ours: the API server notes all of it as the controller's.
+func (c *cluster) admitted(u *unstructured.Unstructured) *unstructured.Unstructured {
+	if c.admits == nil || !route.Ours(u) {
+		return u
+	}
+	out, at := u.DeepCopy(), metav1.NewTime(c.now)
+	c.admits(out)
+	out.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: plan.FieldManager, Operation: metav1.ManagedFieldsOperationUpdate, Time: &at}})
+	return out
+}
+
+// defaults is a policy of the cluster's: connections of every rule have a time-out,
+// and every VirtualService says that it is for everybody.
+func defaults(c *cluster) {
+	c.say("world   a mutating policy adds fields to rules and VirtualServices")
+	c.admits = func(u *unstructured.Unstructured) {
+		spec := u.Object["spec"].(map[string]any)
+		switch u.GetKind() {
+		case "VirtualService":
+			spec["exportTo"] = []any{"*"}
+		default:
+			spec["trafficPolicy"] = map[string]any{"connectionPool": map[string]any{"tcp": map[string]any{"connectTimeout": "3s"}}}
+		}
+	}
+}
