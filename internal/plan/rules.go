@@ -40,6 +40,7 @@ func (v view) keepRules(p *Plan) {
 		case !route.Ours(there):
 			p.Refused = append(p.Refused, fmt.Sprintf("DestinationRule %s/%s is somebody else's, and has the name that ours must have: rename it", there.GetNamespace(), there.GetName()))
 		case sameRule(there, want) || admitted(there, want):
+			v.restamp(p, there)
 		case v.turnsStrict():
 			p.Holds = "the routes leave the grayscale version, which has no pods, before Envoy no longer fails over"
 		default:
@@ -91,6 +92,20 @@ func (v view) stamp(rule *unstructured.Unstructured) {
 	annotate(rule, intent.AnnotationWritten, v.now.Format(time.RFC3339Nano))
 }
 
+// skew is how far the clocks of two controllers may be apart.
+const skew = 5 * time.Minute
+
+// restamp notes it anew where the clock of the controller that did was so wrong
+// that to wait for its time would hold the release up.
+func (v view) restamp(p *Plan, rule *unstructured.Unstructured) {
+	if at, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationWritten]); err != nil || at.Sub(v.now) < skew {
+		return
+	}
+	after := rule.DeepCopy()
+	v.stamp(after)
+	p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "notes when it was written, by a clock that is right"})
+}
+
 func annotate(u *unstructured.Unstructured, key, value string) {
 	annotations := u.GetAnnotations()
 	if annotations == nil {
@@ -115,8 +130,11 @@ func (v view) unready(subsets []string) time.Duration {
 			return v.Settings.Propagation // the write that adds it is on its way
 		}
 		at, err := time.Parse(time.RFC3339Nano, there.GetAnnotations()[intent.AnnotationWritten])
-		if err != nil || at.After(v.now) {
+		switch {
+		case err != nil:
 			at = there.GetCreationTimestamp().Time
+		case at.After(v.now):
+			at = v.now // another controller's clock is ahead: the write can be that young
 		}
 		wait = max(wait, at.Add(v.Settings.Propagation).Sub(v.now))
 	}

@@ -84,6 +84,8 @@ var midways = []scenario{
 	{"two releases: not even pins can be said any more", []string{reviews, ratings, bothRoute}, []step{asks("weight=50"), asksRatings("weight=20", eight), patchesRoutes("VirtualService shop/both", "300 KiB", grows(300<<10)), annotate("end=cancel"), patchesRoutes("VirtualService shop/both", "0 KiB", grows(0)), func(c *cluster) { c.annotate("shop/ratings", "end=cancel") }}, release.Cancelled},
 	{"two releases: one mirrors, one finishes in place", []string{renewable, ratings, bothRoute}, []step{asksHere("traffic=grayscale"), asksRatings("mirror=20"), annotate("end=finish"), func(c *cluster) { c.annotate("shop/ratings", "end=cancel") }}, release.Finished},
 	{"admission: a policy adds to what is ours", none, []step{defaults, asks("weight=50"), annotate("weight=20"), annotate("end=cancel")}, release.Cancelled},
+	{"clock: the next controller's is a minute behind", none, []step{ahead(time.Minute), annotate("end=cancel")}, release.Cancelled},
+	{"clock: the next controller's is an hour behind", plain, []step{ahead(time.Hour), annotate("end=cancel")}, release.Cancelled},
 	{"name: taken while the pins propagate", plain, []step{starting(applies(takesName)), deletes("Deployment shop/reviews-v2"), annotate("end=cancel")}, release.Cancelled},
 	{"name: taken before", []string{reviews, plainRoute, takesName}, []step{asks(), annotate("name=books"), annotate("end=cancel")}, release.Cancelled},
 	{"name: of a version that is no DNS label", plain, []step{asks("version=2.0_RC", "weight=10"), annotate("end=cancel")}, release.Cancelled},

@@ -1,10 +1,13 @@
 package plan_test
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
@@ -33,5 +36,19 @@ func defaults(c *cluster) {
 		default:
 			spec["trafficPolicy"] = map[string]any{"connectionPool": map[string]any{"tcp": map[string]any{"connectTimeout": "3s"}}}
 		}
+	}
+}
+
+// ahead asks for a release, and lets the clock of the controller that writes our rule
+// be that much ahead of its successor's, who goes on: the time on the rule is in the
+// future.
+func ahead(by time.Duration) step {
+	return func(c *cluster) {
+		asks("weight=10")(c)
+		c.until(func() bool { return c.get("DestinationRule shop/grayscale-reviews") != nil })
+		c.say("world   the next controller's clock is %s behind", by)
+		rule := c.get("DestinationRule shop/grayscale-reviews").DeepCopy()
+		rule.SetAnnotations(map[string]string{intent.AnnotationWritten: c.now.Add(by).Format(time.RFC3339Nano)})
+		c.put(rule)
 	}
 }
