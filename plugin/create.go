@@ -100,6 +100,16 @@ func (o *createOptions) validate(e *Env) (err error) {
 	case o.patchFile == "-" && o.matchFile == "-":
 		return usage("--patch-file and --match-file can't both be stdin")
 	}
+	if form := o.plain[intent.KeyForm]; form != nil {
+		if err := oneOf("--form", *form, string(intent.Canary), string(intent.BlueGreen)); err != nil {
+			return err
+		}
+	}
+	if finish := o.plain[intent.KeyFinish]; finish != nil {
+		if err := oneOf("--finish", *finish, string(intent.InPlace), string(intent.Replace)); err != nil {
+			return err
+		}
+	}
 	if o.workload != "" {
 		kind, name, slash := strings.Cut(o.workload, "/")
 		if !slash {

@@ -144,7 +144,8 @@ func plainly(sentences string) string {
 
 // writtenAsFlags gives a sentence with flags in place of annotations.
 func writtenAsFlags(sentence string) string {
-	return annotation.ReplaceAllStringFunc(plainly(sentence), func(s string) string {
+	sentence = strings.NewReplacer(" ("+intent.KeyTraffic+")", "", "form: blue-green", "--form blue-green").Replace(plainly(sentence))
+	return annotation.ReplaceAllStringFunc(sentence, func(s string) string {
 		key, value, given := strings.Cut(s, ": ")
 		if flagFor(key) == key {
 			return s

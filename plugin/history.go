@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -106,7 +107,7 @@ func (o *historyOptions) print(e *Env, ended []outcome) error {
 			row[1] = p.Namespace + "/" + p.Service
 		}
 		if o.output == "wide" {
-			row = append(row, p.By, p.Message)
+			row = append(row, cmp.Or(p.By, "-"), cmp.Or(p.Message, "-"))
 		}
 		rows = append(rows, row)
 	}

@@ -222,17 +222,18 @@ func TestCreateByContent(t *testing.T) {
 func TestCreateRefusesForms(t *testing.T) {
 	w := newWorld(t, reviews, reviewsV1)
 	for says, args := range map[string]string{
-		"--weight: \"10\" is a partial policy":             "create --service reviews --image v2 --form blue-green --weight 10",
+		"--weight: \"10\" is a partial policy, which --form blue-green does not have": "create --service reviews --image v2 --form blue-green --weight 10",
 		"takeover --to grayscale":                          "create --service reviews --image v2 --form blue-green --mirror 10",
-		"--form":                                           "create --service reviews --image v2 --form purple",
 		"--finish: \"in-place\" can't be":                  "create --service reviews --image v2 --finish in-place",
 		"--version is missing, and no image changes":       "create --service reviews --patch-file " + file(t, "spec: {priority: 1}"),
 		"--patch-file: ":                                   "create --service reviews --image v2 --patch-file " + file(t, "metadata: {labels: {version: v9}}"),
 		"--name: \"reviews-v1\" is the name of Deployment": "create --service reviews --image v2 --name reviews-v1",
-		"--accept": "create --service reviews --image v2 --accept everything",
 	} {
 		w.fails(exitFailed, []string{says}, strings.Fields(args)...)
 	}
+	w.fails(exitUsage, []string{`--form "purple" is not known; write one of canary, blue-green`}, "create", "--service", "reviews", "--image", "v2", "--form", "purple")
+	w.fails(exitUsage, []string{`--finish "here" is not known; write one of in-place, replace`}, "create", "--service", "reviews", "--image", "v2", "--finish", "here")
+	w.fails(exitUsage, []string{`--accept "everything" is not known; write one of unrouted, undersized, managed, unprotected`}, "create", "--service", "reviews", "--image", "v2", "--accept", "everything")
 	w.fails(exitUsage, []string{"can't both be stdin"}, "create", "--service", "reviews", "--patch-file", "-", "--match-file", "-")
 	if got := w.intent("reviews-v1"); len(got) > 0 {
 		t.Errorf("something was written: %v", got)

@@ -32,9 +32,9 @@ func newServices(e *Env) *cobra.Command {
 			return o.run(cmd.Context(), e)
 		},
 	}
-	cmd.Flags().StringVarP(&o.output, "output", "o", "", "Format: table (default), json, yaml or name (of those that can be released)")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "Format: table (default), wide, json, yaml or name (of those that can be released)")
 	cmd.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "In all namespaces")
-	registerChoices(cmd, "output", "table", "json", "yaml", "name")
+	registerChoices(cmd, "output", "table", "wide", "json", "yaml", "name")
 	return cmd
 }
 
@@ -130,7 +130,7 @@ func (o *servicesOptions) print(e *Env, namespace string, list []standing) error
 	}
 	rows := [][]string{{"SERVICE", "STATE", "TASK", "WORKLOADS", "WHY"}}
 	for _, s := range list {
-		row := []string{s.Name, s.State, cmp.Or(s.Task, "-"), cmp.Or(strings.Join(s.Workloads, ","), "-"), short(s.Why)}
+		row := []string{s.Name, s.State, cmp.Or(s.Task, "-"), cmp.Or(strings.Join(s.Workloads, ","), "-"), cmp.Or(short(s.Why), "-")}
 		if o.all {
 			row[0] = s.Namespace + "/" + s.Name
 		}

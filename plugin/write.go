@@ -41,6 +41,11 @@ func (o *writeOptions) validate() error {
 	if o.wait && o.dryRun != "" {
 		return usage("--wait goes not with --dry-run: nothing would happen to wait for")
 	}
+	for _, risk := range o.accept {
+		if err := oneOf("--accept", risk, string(intent.Unrouted), string(intent.Undersized), string(intent.Managed), string(intent.Unprotected)); err != nil {
+			return err
+		}
+	}
 	return oneOf("--output", o.output, "", "json", "yaml", "name")
 }
 
@@ -50,7 +55,7 @@ func oneOf(flag, value string, legal ...string) error {
 		return nil
 	}
 	legal = slices.DeleteFunc(slices.Clone(legal), func(s string) bool { return s == "" })
-	return usage("%s=%q is not known; write one of %s", flag, value, strings.Join(legal, ", "))
+	return usage("%s %q is not known; write one of %s", flag, value, strings.Join(legal, ", "))
 }
 
 // takeRisks adds the accepted risks to those that stand there.

@@ -67,7 +67,14 @@ func (p *page) header(r Release) {
 		title += " of Service " + r.Namespace + "/" + s.Service.Name
 	}
 	p.line("%s", title)
-	p.line("%s", Wide(p.phase(r)+"  "+r.Sentence(), p.Width))
+	phase := p.phase(r)
+	under := utf8.RuneCountInString(r.Phase()) + 2
+	for n, line := range Wrap(r.Sentence(), p.Width-under) {
+		if n > 0 {
+			phase, line = "", strings.Repeat(" ", under-2)+line
+		}
+		p.line("%s", phase+"  "+line)
+	}
 	var facts []string
 	if s.By != "" {
 		facts = append(facts, "by "+s.By)
@@ -85,7 +92,9 @@ func (p *page) header(r Release) {
 		facts = append(facts, "finishes by replacing the original")
 	}
 	if len(facts) > 0 {
-		p.line("%s", p.Dim(Clip(strings.Join(facts, ", "), p.Width)))
+		for _, line := range Wrap(strings.Join(facts, ", "), p.Width) {
+			p.line("%s", p.Dim(line))
+		}
 	}
 }
 

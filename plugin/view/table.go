@@ -45,6 +45,11 @@ func narrow(rows [][]string, width int) [][]string {
 			rows[r] = slices.Delete(row, n, n+1)
 		}
 	}
+	if need == len("NOTE") && room(rows, width, gap) < need { // there is nothing to note
+		for r, row := range rows {
+			rows[r] = row[:len(row)-1]
+		}
+	}
 	return rows
 }
 
