@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,15 +38,29 @@ func (o Options) configure(deployment *unstructured.Unstructured) error {
 
 var path = []string{"spec", "template", "spec", "containers"}
 
-// flags gives the arguments with those that were asked for in their place.
+// flags gives the arguments with those that were asked for in their place. An
+// argument of an older installation that the base says by itself is the base's.
 func (o Options) flags(args []string) []string {
+	for _, arg := range o.Arguments {
+		flag, _, _ := strings.Cut(arg, "=")
+		if !slices.ContainsFunc(args, func(has string) bool { return is(has, flag) }) {
+			args = append(args, arg)
+		}
+	}
 	args = withDuration(args, "--propagation-delay", o.Propagation)
 	args = withDuration(args, "--drain", o.Drain)
+	args = withDuration(args, "--readiness-hold", o.Hold)
 	if o.VersionLabel != "" {
 		args = with(args, "--version-label", o.VersionLabel)
 	}
+	if o.RootNamespace != "" {
+		args = with(args, "--root-namespace", o.RootNamespace)
+	}
 	return args
 }
+
+// is says whether an argument sets that flag.
+func is(arg, flag string) bool { return arg == flag || strings.HasPrefix(arg, flag+"=") }
 
 func withDuration(args []string, flag string, d *time.Duration) []string {
 	if d == nil {
@@ -56,7 +71,7 @@ func withDuration(args []string, flag string, d *time.Duration) []string {
 
 func with(args []string, flag, value string) []string {
 	for n, arg := range args {
-		if strings.HasPrefix(arg, flag+"=") {
+		if is(arg, flag) {
 			args[n] = flag + "=" + value
 			return args
 		}
@@ -65,7 +80,8 @@ func with(args []string, flag, value string) []string {
 }
 
 // Installed reads back the options that a controller's Deployment was
-// installed with: the container's image and the flags that it has.
+// installed with: the container's image and the flags that it has, also those
+// that were set by hand.
 func Installed(deployment *unstructured.Unstructured) Options {
 	o := Options{Namespace: deployment.GetNamespace()}
 	if n, ok, err := unstructured.NestedInt64(deployment.Object, "spec", "replicas"); ok && err == nil {
@@ -79,19 +95,44 @@ func Installed(deployment *unstructured.Unstructured) Options {
 		}
 		o.Image, _, _ = unstructured.NestedString(container, "image")
 		args, _, _ := unstructured.NestedStringSlice(container, "args")
-		for _, arg := range args {
-			flag, value, _ := strings.Cut(arg, "=")
-			switch flag {
-			case "--propagation-delay":
-				o.Propagation = duration(value)
-			case "--drain":
-				o.Drain = duration(value)
-			case "--version-label":
-				o.VersionLabel = value
-			}
+		for _, arg := range joined(args) {
+			o.read(arg)
 		}
 	}
 	return o
+}
+
+// read takes one argument of the controller.
+func (o *Options) read(arg string) {
+	flag, value, _ := strings.Cut(arg, "=")
+	switch flag {
+	case "--propagation-delay":
+		o.Propagation = duration(value)
+	case "--drain":
+		o.Drain = duration(value)
+	case "--readiness-hold":
+		o.Hold = duration(value)
+	case "--version-label":
+		o.VersionLabel = value
+	case "--root-namespace":
+		o.RootNamespace = value
+	default:
+		o.Arguments = append(o.Arguments, arg)
+	}
+}
+
+// joined gives each flag with its value in one argument, where somebody has
+// written two.
+func joined(args []string) []string {
+	var out []string
+	for _, arg := range args {
+		if last := len(out) - 1; last >= 0 && !strings.HasPrefix(arg, "-") && !strings.Contains(out[last], "=") {
+			out[last] += "=" + arg
+			continue
+		}
+		out = append(out, arg)
+	}
+	return out
 }
 
 // duration gives nil for what the controller itself would not have taken.

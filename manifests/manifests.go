@@ -40,13 +40,16 @@ var Selector = map[string]string{
 
 // Options are an installation's own wishes. A zero value leaves the base's.
 type Options struct {
-	Namespace    string
-	Image        string         // of the controller
-	Replicas     int32          // of the controller
-	Propagation  *time.Duration // --propagation-delay
-	Drain        *time.Duration // --drain
-	VersionLabel string         // --version-label
-	Aggregate    *bool          // whether the cluster's roles view and edit carry ours for users
+	Namespace     string
+	Image         string         // of the controller
+	Replicas      int32          // of the controller
+	Propagation   *time.Duration // --propagation-delay
+	Drain         *time.Duration // --drain
+	Hold          *time.Duration // --readiness-hold
+	VersionLabel  string         // --version-label
+	RootNamespace string         // --root-namespace
+	Arguments     []string       // other arguments of the controller, each --flag=value or --flag
+	Aggregate     *bool          // whether the cluster's roles view and edit carry ours for users
 }
 
 // Build gives all objects, in an order in which they can be applied.

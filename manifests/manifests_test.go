@@ -141,17 +141,21 @@ func TestRights(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	second, none := time.Second, time.Duration(0)
-	o := Options{Namespace: "canaries", Image: "example.com:5000/controller@sha256:0123", Replicas: 3, Propagation: &second, Drain: &none, VersionLabel: "track"}
+	o := Options{Namespace: "canaries", Image: "example.com:5000/controller@sha256:0123", Replicas: 3, Propagation: &second, Drain: &none, Hold: &second, VersionLabel: "track",
+		RootNamespace: "mesh", Arguments: []string{"--log-level=debug", "--webhook-port=1"}}
 	objects := build(t, o)
 	d := typed[appsv1.Deployment](t, objects, "Deployment")[0]
 	c := d.Spec.Template.Spec.Containers[0]
 	if *d.Spec.Replicas != 3 || c.Image != o.Image {
 		t.Errorf("%d replicas of %s", *d.Spec.Replicas, c.Image)
 	}
-	for _, arg := range []string{"--propagation-delay=1s", "--drain=0s", "--version-label=track"} {
+	for _, arg := range []string{"--propagation-delay=1s", "--drain=0s", "--readiness-hold=1s", "--version-label=track", "--root-namespace=mesh", "--log-level=debug", "--webhook-port=9443"} {
 		if !slices.Contains(c.Args, arg) {
 			t.Errorf("%s is not among %v", arg, c.Args)
 		}
+	}
+	if slices.Contains(c.Args, "--webhook-port=1") {
+		t.Errorf("an argument stands there twice: %v", c.Args)
 	}
 	for _, u := range objects {
 		text, err := u.MarshalJSON()
@@ -167,7 +171,32 @@ func TestOptions(t *testing.T) {
 			continue
 		}
 		had := Installed(u)
-		if had.Namespace != o.Namespace || had.Image != o.Image || had.Replicas != 3 || *had.Propagation != second || *had.Drain != none || had.VersionLabel != "track" {
+		if had.Namespace != o.Namespace || had.Image != o.Image || had.Replicas != 3 || *had.Propagation != second || *had.Drain != none ||
+			*had.Hold != second || had.VersionLabel != "track" || had.RootNamespace != "mesh" {
+			t.Errorf("read back: %+v", had)
+		}
+		had.Namespace = o.Namespace
+		again := typed[appsv1.Deployment](t, build(t, had), "Deployment")[0].Spec.Template.Spec.Containers[0]
+		if !sets.New(again.Args...).Equal(sets.New(c.Args...)) || len(again.Args) != len(c.Args) {
+			t.Errorf("an upgrade makes %v of %v", again.Args, c.Args)
+		}
+	}
+}
+
+// TestByHand: arguments that somebody has set by hand are read back, also where
+// flag and value are two.
+func TestByHand(t *testing.T) {
+	objects := build(t, Options{})
+	for _, u := range objects {
+		if u.GetKind() != "Deployment" {
+			continue
+		}
+		container := map[string]any{"name": Container, "args": []any{"--root-namespace", "mesh", "--leader-elect", "--readiness-hold", "4s", "--log-level", "debug"}}
+		if err := unstructured.SetNestedSlice(u.Object, []any{container}, path...); err != nil {
+			t.Fatal(err)
+		}
+		had := Installed(u)
+		if had.RootNamespace != "mesh" || had.Hold == nil || *had.Hold != 4*time.Second || !slices.Equal(had.Arguments, []string{"--leader-elect", "--log-level=debug"}) {
 			t.Errorf("read back: %+v", had)
 		}
 	}

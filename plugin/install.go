@@ -18,12 +18,12 @@ import (
 
 type installOptions struct {
 	manifests.Options
-	propagation, drain time.Duration
-	aggregate          bool
-	dryRun             dryRun
-	output             string
-	wait               bool
-	timeout            time.Duration
+	propagation, drain, hold time.Duration
+	aggregate                bool
+	dryRun                   dryRun
+	output                   string
+	wait                     bool
+	timeout                  time.Duration
 }
 
 func newInstall(e *Env) *cobra.Command {
@@ -34,7 +34,8 @@ func newInstall(e *Env) *cobra.Command {
 		Long: `Install or upgrade the controller.
 
 Applies the controller's manifests by server-side apply and waits until it
-answers. Once more is an upgrade: what no flag says stays as it was installed.
+answers. Once more is an upgrade: what no flag says stays as it was installed, and
+so do the controller's arguments that were set by hand.
 Needs the rights of a cluster administrator.`,
 		Example: indent(e, `
 %[1]s install --image example.com/grayscale-controller:v1
@@ -46,6 +47,9 @@ Needs the rights of a cluster administrator.`,
 			}
 			if cmd.Flags().Changed("drain") {
 				o.Drain = &o.drain
+			}
+			if cmd.Flags().Changed("readiness-hold") {
+				o.Hold = &o.hold
 			}
 			if cmd.Flags().Changed("aggregate-roles") {
 				o.Aggregate = &o.aggregate
@@ -62,6 +66,8 @@ Needs the rights of a cluster administrator.`,
 	f.Int32Var(&o.Replicas, "replicas", 0, "Replicas of the controller (default 2)")
 	f.DurationVar(&o.propagation, "propagation-delay", 15*time.Second, "Time from the write of a route until every proxy has it; above istiod's PILOT_DEBOUNCE_MAX")
 	f.DurationVar(&o.drain, "drain", 30*time.Second, "Time from a version's last traffic until it is deleted")
+	f.DurationVar(&o.hold, "readiness-hold", 10*time.Second, "Readiness that a lost version must show before it gets traffic again")
+	f.StringVar(&o.RootNamespace, "root-namespace", "", "Root namespace of the mesh (default istio-system)")
 	f.StringVar(&o.VersionLabel, "version-label", "", "Pod label that tells versions apart, tried before version and app.kubernetes.io/version")
 	f.BoolVar(&o.aggregate, "aggregate-roles", true, "Let the cluster's roles view and edit carry "+manifests.Viewer+" and "+manifests.Releaser+"; else bind those yourself")
 	f.StringVarP(&o.output, "output", "o", "", "With --dry-run: yaml")
@@ -76,8 +82,8 @@ func (o *installOptions) validate() error {
 		return usage("--output %q: install prints yaml only", o.output)
 	case o.output != "" && o.dryRun == "":
 		return usage("--output goes with --dry-run: an installation prints what it does")
-	case o.propagation < 0 || o.drain < 0:
-		return usage("--propagation-delay and --drain are times from 0 on")
+	case o.propagation < 0 || o.drain < 0 || o.hold < 0:
+		return usage("--propagation-delay, --drain and --readiness-hold are times from 0 on")
 	case o.Replicas < 0:
 		return usage("--replicas %d is no number of replicas; write 1 or more", o.Replicas)
 	}
@@ -175,9 +181,12 @@ func (o *installOptions) keepInstalled(ctx context.Context, e *Env) error {
 	if o.Drain == nil {
 		o.Drain = had.Drain
 	}
-	if o.VersionLabel == "" {
-		o.VersionLabel = had.VersionLabel
+	if o.Hold == nil {
+		o.Hold = had.Hold
 	}
+	o.VersionLabel = cmp.Or(o.VersionLabel, had.VersionLabel)
+	o.RootNamespace = cmp.Or(o.RootNamespace, had.RootNamespace)
+	o.Arguments = had.Arguments
 	return o.keepAggregation(ctx, c)
 }
 

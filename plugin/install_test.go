@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
 )
@@ -36,7 +37,8 @@ func TestInstallPrints(t *testing.T) {
 
 func TestInstallTwice(t *testing.T) {
 	w := newWorld(t)
-	said := w.ok("install", "--image", "example.com/c:v1", "--replicas", "2", "--drain", "5s", "--wait=false")
+	said := w.ok("install", "--image", "example.com/c:v1", "--replicas", "2", "--drain", "5s", "--propagation-delay", "1s",
+		"--readiness-hold", "3s", "--root-namespace", "mesh", "--version-label", "track", "--wait=false")
 	if !strings.Contains(said, "deployment.apps/grayscale-controller created") || strings.Contains(said, "configured") {
 		t.Errorf("the first install says %s", said)
 	}
@@ -48,6 +50,13 @@ func TestInstallTwice(t *testing.T) {
 	}
 	if o := manifests.Installed(d); o.Image != "example.com/c:v2" || o.Replicas != 2 || o.Drain.Seconds() != 5 {
 		t.Errorf("an upgrade lost a setting: %+v", o)
+	}
+	e := NewEnv("", quiet)
+	e.Connect = func() (client.WithWatch, error) { return w.WithWatch, nil }
+	set, _ := e.settings(t.Context())
+	want := plan.Settings{VersionLabel: "track", RootNamespace: "mesh", Propagation: time.Second, Drain: 5 * time.Second, Hold: 3 * time.Second}
+	if set != want {
+		t.Errorf("the plugin plans with %+v, the controller with %+v", set, want)
 	}
 	if said := w.ok("version"); !strings.Contains(said, "controller: example.com/c:v2") {
 		t.Errorf("version says %s", said)

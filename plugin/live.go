@@ -41,11 +41,15 @@ func (e *Env) settings(ctx context.Context) (set plan.Settings, down string) {
 	}
 	had := manifests.Installed(deployment)
 	set.VersionLabel = had.VersionLabel
+	set.RootNamespace = cmp.Or(had.RootNamespace, set.RootNamespace)
 	if had.Propagation != nil {
 		set.Propagation = *had.Propagation
 	}
 	if had.Drain != nil {
 		set.Drain = *had.Drain
+	}
+	if had.Hold != nil {
+		set.Hold = *had.Hold
 	}
 	if n, _, _ := unstructured.NestedInt64(deployment.Object, "status", "availableReplicas"); n == 0 {
 		down = fmt.Sprintf("the controller is not available: kubectl -n %s get pods", namespace)
