@@ -26,9 +26,13 @@ import (
 const (
 	name       = "grayscale-controller"
 	certSecret = "grayscale-webhook-cert"
+	resolvConf = "/etc/resolv.conf"
 )
 
 func run(ctx context.Context, o options) error {
+	if err := knownDomain(resolvConf); err != nil {
+		return err
+	}
 	mgr, err := manager(o)
 	if err != nil {
 		return err
