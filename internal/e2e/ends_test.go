@@ -128,6 +128,10 @@ func inPlace(t *testing.T) {
 	w.clean()
 }
 
+// another is a change of the pod template that the API server stores in other words:
+// cpu as 150m, and the fieldRef with its apiVersion.
+const another = `{"containers":[{"name":"app","resources":{"requests":{"cpu":0.15}}}],"volumes":[{"name":"pod","downwardAPI":{"items":[{"path":"labels","fieldRef":{"fieldPath":"metadata.labels"}}]}}]}`
+
 // waitingForSource: Helm manages the original, so the release waits with all
 // traffic on the grayscale version until the chart brings the change.
 func waitingForSource(t *testing.T) {
@@ -135,12 +139,12 @@ func waitingForSource(t *testing.T) {
 	w.apply(makeService("reviews", "reviews"), stable(", annotations: {meta.helm.sh/release-name: shop, meta.helm.sh/release-namespace: $NS}"), meshRoutes)
 	w.rolledOut("reviews")
 	tr := w.trafficTo("v1", throughSidecar(w.namespace, "reviews"))
-	w.annotate("reviews", "release=first", "image=v2", "traffic=grayscale", "end=finish")
+	w.annotate("reviews", "release=first", "image=v2", `patch={"spec":`+another+`}`, "traffic=grayscale", "end=finish")
 	tr.phase("to all", only("v1", "v2"))
 	s := w.until("the change to commit", func(s *release.Status) bool {
 		return s.Phase == release.TakenOver && s.Condition(release.Progressing).Reason == release.ReasonWaitingForSource
 	})
-	for _, word := range []string{"Helm", "version: v2", "example/reviews:v2"} {
+	for _, word := range []string{"Helm", "version: v2", "example/reviews:v2", "grayscale.dev/patch"} {
 		if message := s.Condition(release.Progressing).Message; !strings.Contains(message, word) {
 			t.Errorf("the change to commit lacks %q: %s", word, message)
 		}
@@ -151,9 +155,16 @@ func waitingForSource(t *testing.T) {
 	if got := release.WorkloadOf(w.get(deployments, "reviews")); got.Template["version"] != "v1" || got.Images["app"] != "example/reviews:v1" {
 		t.Errorf("the original that Helm manages was written: %v, %v", got.Template, got.Images)
 	}
-	w.kubectl("patch", "deployment", "reviews", "-p", `{"spec":{"template":{"metadata":{"labels":{"version":"v2"}},"spec":{"containers":[{"name":"app","image":"example/reviews:v2"}]}}}}`)
+	label := `"metadata":{"labels":{"version":"v2"}}`
+	if answer := w.refused("patch", "deployment", "reviews", "-p", `{"spec":{"template":{`+label+`,"spec":{"containers":[{"name":"app","image":"example/reviews:v2"}]}}}}`); !strings.Contains(answer, "version=v2") {
+		t.Errorf("a commit without the patch is refused without saying why: %s", answer)
+	}
+	w.kubectl("patch", "deployment", "reviews", "-p", `{"spec":{"template":{`+label+`,"spec":`+strings.Replace(another, `"name":"app"`, `"name":"app","image":"example/reviews:v2"`, 1)+`}}}`)
 	w.untilEnded("reviews", "first", release.Finished)
 	tr.seen(30)
+	if cpu := w.kubectl("get", "deployment", "reviews", "-o", "jsonpath={..requests.cpu}"); cpu != "150m" {
+		t.Errorf("the original asks for cpu %s, want 150m, as the patch says in other units", cpu)
+	}
 	w.clean()
 }
 

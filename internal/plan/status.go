@@ -43,11 +43,7 @@ func (v view) status(d release.Decision, p *Plan) *release.Status {
 // clonedFrom is the hash of the original's pod template where the clone was made
 // from it as it is now; else empty.
 func (v view) clonedFrom() string {
-	if v.original == nil {
-		return ""
-	}
-	made, err := workload.Clone(v.original, v.claim, 0)
-	if err != nil || release.WorkloadOf(made).TemplateHash != release.WorkloadOf(v.clone).TemplateHash {
+	if v.original == nil || !workload.ClonedFrom(v.clone, v.original, v.claim) {
 		return ""
 	}
 	return release.WorkloadOf(v.original).TemplateHash

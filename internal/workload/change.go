@@ -12,8 +12,7 @@ import (
 // then its images, which the patch can't take back.
 func change(d *unstructured.Unstructured, s *release.Status) error {
 	if s.Grayscale.Patch != "" {
-		template, _, _ := unstructured.NestedMap(d.Object, "spec", "template")
-		patched, err := Patched(template, s.Grayscale.Patch)
+		patched, err := Patched(template(d), s.Grayscale.Patch)
 		if err != nil {
 			return fmt.Errorf("Deployment %s/%s: release %s: %w", d.GetNamespace(), d.GetName(), s.Task, err)
 		}
@@ -32,9 +31,9 @@ func Renewed(original *unstructured.Unstructured, s *release.Status) (*unstructu
 	if err := change(out, s); err != nil {
 		return nil, err
 	}
-	template, _, _ := unstructured.NestedStringMap(out.Object, "spec", "template", "metadata", "labels")
+	pods, _, _ := unstructured.NestedStringMap(out.Object, "spec", "template", "metadata", "labels")
 	labels := out.GetLabels()
-	for _, key := range s.Versions(template, nil).VersionLabels {
+	for _, key := range s.Versions(pods, nil).VersionLabels {
 		set(out, s.Grayscale.Version, "spec", "template", "metadata", "labels", key)
 		if _, ok := labels[key]; ok {
 			labels[key] = s.Grayscale.Version

@@ -38,9 +38,14 @@ func Clone(original *unstructured.Unstructured, s *release.Status, replicas int3
 		return nil, err
 	}
 	if s.Finish == intent.InPlace {
-		set(c, s.Task, "spec", "template", "metadata", "annotations", intent.LabelTask)
+		mark(c, s)
 	}
 	return Normalize(c, s), nil
+}
+
+// mark gives a Deployment's pods the annotation of a clone's that finishes in place.
+func mark(d *unstructured.Unstructured, s *release.Status) {
+	set(d, s.Task, "spec", "template", "metadata", "annotations", intent.LabelTask)
 }
 
 // Normalize gives a clone with the labels that tell it from its original, and
@@ -48,8 +53,8 @@ func Clone(original *unstructured.Unstructured, s *release.Status, replicas int3
 // whatever the controller creates.
 func Normalize(clone *unstructured.Unstructured, s *release.Status) *unstructured.Unstructured {
 	c := clone.DeepCopy()
-	template, _, _ := unstructured.NestedStringMap(c.Object, "spec", "template", "metadata", "labels")
-	keys := s.Versions(template, nil).VersionLabels
+	pods, _, _ := unstructured.NestedStringMap(c.Object, "spec", "template", "metadata", "labels")
+	keys := s.Versions(pods, nil).VersionLabels
 
 	labels := without(c.GetLabels(), foreignLabel)
 	for _, key := range keys {

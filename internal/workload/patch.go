@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -55,7 +56,9 @@ func Patched(template map[string]any, patch string) (map[string]any, error) {
 	return out, nil
 }
 
-// Same says whether two pod templates mean the same, however they are written.
+// Same says whether two pod templates mean the same, however they are written: a
+// quantity in other units, or without what the API server writes by default into
+// the lists that a patch replaces whole.
 // Fields that this version of the API does not know count as they are written.
 func Same(a, b map[string]any) bool {
 	was, unread := typed(a)
@@ -63,7 +66,40 @@ func Same(a, b map[string]any) bool {
 	if unread != nil || unreadToo != nil || len(strange(a)) > 0 || len(strange(b)) > 0 {
 		return reflect.DeepEqual(a, b)
 	}
+	defaults(was)
+	defaults(is)
 	return equality.Semantic.DeepEqual(was, is)
+}
+
+// defaults writes the defaults of the fields in a volume's lists, which have no
+// merge key.
+// https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/#objectfieldselector-v1-core
+// https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/#serviceaccounttokenprojection-v1-core
+func defaults(t *corev1.PodTemplateSpec) {
+	files := func(items []corev1.DownwardAPIVolumeFile) {
+		for _, item := range items {
+			if item.FieldRef != nil {
+				item.FieldRef.APIVersion = cmp.Or(item.FieldRef.APIVersion, "v1")
+			}
+		}
+	}
+	for _, volume := range t.Spec.Volumes {
+		if volume.DownwardAPI != nil {
+			files(volume.DownwardAPI.Items)
+		}
+		if volume.Projected == nil {
+			continue
+		}
+		for _, source := range volume.Projected.Sources {
+			if source.DownwardAPI != nil {
+				files(source.DownwardAPI.Items)
+			}
+			if token := source.ServiceAccountToken; token != nil && token.ExpirationSeconds == nil {
+				hour := int64(60 * 60)
+				token.ExpirationSeconds = &hour
+			}
+		}
+	}
 }
 
 func typed(template map[string]any) (*corev1.PodTemplateSpec, error) {

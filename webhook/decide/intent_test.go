@@ -2,6 +2,7 @@ package decide_test
 
 import (
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -213,5 +214,24 @@ func TestLabelsOfTheSplitStay(t *testing.T) {
 			v, _ := decide.Intent(w, world(t, c.services, after))
 			told(t, "faults", faults(v), c.faults...)
 		})
+	}
+}
+
+// TestTheCommitThatIsWaitedForArrives: with the grayscale version's label comes all
+// else that makes it, in the words in which the API server stores that.
+func TestTheCommitThatIsWaitedForArrives(t *testing.T) {
+	held := []release.Service{service(t, "reviews", running(func(s *release.Status) {
+		s.Finish, s.Original.Labels = intent.InPlace, map[string]string{"version": "v1"}
+		s.Grayscale.Patch = `{spec: {containers: [{name: reviews, resources: {requests: {cpu: 0.5}}}]}}`
+		s.SetCondition(release.Progressing, true, release.ReasonWaitingForSource, "Helm manages the original", time.Unix(0, 0))
+	}))}
+	for cpu, want := range map[string][]string{"500m": nil, "50m": {`"version=v2" is a pod label that the routes`}} {
+		after := other(t, "reviews-v1", "v2")
+		container := map[string]any{"name": "reviews", "image": "shop/reviews:2.0", "resources": map[string]any{"requests": map[string]any{"cpu": cpu}}}
+		if err := unstructured.SetNestedSlice(after.Object, []any{container}, "spec", "template", "spec", "containers"); err != nil {
+			t.Fatal(err)
+		}
+		v, _ := decide.Intent(write(original(t, nil), after), world(t, held, after))
+		told(t, "faults with cpu "+cpu, faults(v), want...)
 	}
 }
