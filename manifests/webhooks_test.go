@@ -1,0 +1,36 @@
+package manifests
+
+import (
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+)
+
+// TestSameChangesCount: YAML has no way to write a condition once for two
+// configurations. What one webhook is asked about and the other is not would be
+// changed without being judged, or judged without being changed.
+func TestSameChangesCount(t *testing.T) {
+	objects := build(t, Options{})
+	conditions := map[string]map[string]string{} // by webhook and name
+	note := func(webhook string, all []admissionv1.MatchCondition) {
+		conditions[webhook] = map[string]string{}
+		for _, c := range all {
+			conditions[webhook][c.Name] = c.Expression
+		}
+	}
+	for _, w := range typed[admissionv1.MutatingWebhookConfiguration](t, objects, "MutatingWebhookConfiguration")[0].Webhooks {
+		note(w.Name, w.MatchConditions)
+	}
+	for _, w := range typed[admissionv1.ValidatingWebhookConfiguration](t, objects, "ValidatingWebhookConfiguration")[0].Webhooks {
+		note(w.Name, w.MatchConditions)
+	}
+	mutating, validating := conditions["mutate.deployments.grayscale.dev"], conditions["validate.deployments.grayscale.dev"]
+	for _, name := range []string{"not-the-cluster-s-own-controllers", "a-key-or-label-of-ours", "a-change-that-counts"} {
+		if mutating[name] == "" || mutating[name] != validating[name] {
+			t.Errorf("condition %s is\n%s\nfor the mutating webhook, and\n%s\nfor the validating one", name, mutating[name], validating[name])
+		}
+	}
+	if len(mutating) != len(validating) {
+		t.Errorf("the mutating webhook has %d conditions, and the validating one %d", len(mutating), len(validating))
+	}
+}
