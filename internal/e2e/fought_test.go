@@ -63,3 +63,42 @@ func (w *world) setBack() (stop func() int) {
 		return int(count.Load())
 	}
 }
+
+// ruleDeleted: somebody deletes our DestinationRule every two seconds, while routes
+// name its subsets. It is made again each time, however often, and the status says
+// so: only who called in the moment between may have failed.
+func ruleDeleted(t *testing.T) {
+	w := newWorld(t)
+	w.bookshop()
+	tr := w.traffic()
+	tr.phase("to 50 %", only("v1", "v2"))
+	w.annotate("reviews-v1", "release=first", "image=v2", "weight=50")
+	w.untilLive("50")
+	between := only("v1", "v2")
+	between.failures = 800 // of about 3,000, on a busy machine; slower and slower, it would be most of them
+	tr.phase("deleted", between)
+	var deleted atomic.Int64
+	end := every(w, 2*time.Second, func() {
+		out, err := w.try("", "delete", "destinationrule", "grayscale-reviews", "--ignore-not-found")
+		if err != nil {
+			w.t.Errorf("deleting our rule: %v\n%s", err, out)
+		}
+		if strings.Contains(out, "deleted") {
+			deleted.Add(1)
+		}
+	})
+	w.eventually("ten of them deleted", func() (bool, string) { return deleted.Load() >= 10, "" })
+	end()
+	s := w.until("Degraded, Fought", func(s *release.Status) bool { return degradedFor(s, release.ReasonFought) })
+	if m := s.Condition(release.Degraded).Message; !strings.Contains(m, "DestinationRule "+w.namespace+"/grayscale-reviews") || !strings.Contains(m, "each time") {
+		t.Errorf("the status says %s", m)
+	}
+	tr.settleOn("both answer", 40, "v1", "v2")
+	tr.phase("let go", split("v1", "v2", 50))
+	tr.seen(100)
+	w.annotate("reviews-v1", "end=cancel")
+	tr.settles("back", "v2", "v1")
+	tr.phase("cancelled", only("v1"))
+	w.untilEnded("reviews", "first", release.Cancelled)
+	w.clean()
+}

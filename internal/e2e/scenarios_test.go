@@ -72,6 +72,7 @@ var sideBySide = []scenario{
 	{"Connected", connected},
 	{"Churned", churned},
 	{"RoutesFrozen", routesFrozen},
+	{"RuleDeleted", ruleDeleted},
 	{"Soak", soaked},
 }
 

@@ -14,7 +14,9 @@ import (
 // withoutWebhook takes the webhook away that puts our routes back.
 func withoutWebhook(t *testing.T) {
 	newWorld(t).dropWebhook("mutate.virtualservices.grayscale.dev")
-	t.Run("both", func(t *testing.T) { atOnce(t, []scenario{{"Repaired", repaired}, {"Fought", fought}}) })
+	t.Run("both", func(t *testing.T) {
+		atOnce(t, []scenario{{"Repaired", repaired}, {"Fought", fought}, {"Unsayable", unsayable}})
+	})
 }
 
 // repaired: where the webhook that puts our routes back is not asked, a
