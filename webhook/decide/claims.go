@@ -49,6 +49,14 @@ func (c Claim) Holder() string {
 		c.Service.Key(), c.Status.Task, c.Status.Original.Name, c.Service.Namespace)
 }
 
+// task is the name of the release that holds the Service; empty where none is known.
+func (c Claim) task() string {
+	if c.Status == nil {
+		return ""
+	}
+	return c.Status.Task
+}
+
 // of gives the claim of a Deployment's own release.
 func (cs Claims) of(deployment types.UID) (Claim, bool) {
 	return cs.find(func(c Claim) bool { return deployment != "" && c.Status != nil && c.Status.Original.UID == deployment })

@@ -52,7 +52,7 @@ func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 		return v, nil
 	}
 	v.refuse(faults...)
-	v.refuse(intent.Change(before, after)...)
+	v.refuse(intent.Change(before, after, mine.task())...)
 	switch {
 	case running && mine.Status.Task == i.Release:
 		v.refuse(unsaid(i, fixed(i, before, after, mine), v.Faults)...)

@@ -143,6 +143,17 @@ func TestIntent(t *testing.T) {
 			faults: []string{`/end: "cancel" is left over`}, warnings: []string{"cancelled first"},
 		},
 		{
+			name: "another name in two writes with the old end", before: keys("image=2.0", "end=finish"), services: held,
+			after:  keys("release=reviews-v2b", "image=2.1", "version=v2", "finish=replace", "end=finish"),
+			faults: []string{`/end: "finish" is left over from release reviews-v2`}, warnings: []string{"cancelled first"},
+		},
+		{
+			name: "another name in two writes, after the last one is gone", before: keys("traffic=grayscale", "end=finish"), services: free, starts: true,
+			after:  good("traffic=grayscale", "end=finish"),
+			faults: []string{`/end: "finish" is left over from an earlier release`, `/traffic: "grayscale" is left over from an earlier release`},
+		},
+		{name: "let go and taken up again, with its end", before: keys("end=finish"), after: good("end=finish"), services: held},
+		{
 			name: "too few for a share", before: good(), after: good("weight=50", "replicas=1"), services: held,
 			warnings: []string{"1 is less than the 2 replicas that 50 %"},
 		},
