@@ -9,9 +9,13 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -113,12 +117,21 @@ func TestRights(t *testing.T) {
 	budgets := schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}
 	does := map[schema.GroupVersionKind][]string{
 		snapshot.Deployments: append([]string{"patch"}, whole...), snapshot.VirtualServices: whole, snapshot.DestinationRules: whole,
-		snapshot.Services: append([]string{"patch"}, cached...), snapshot.EndpointSlices: cached,
+		snapshot.Services: append([]string{"patch"}, cached...), snapshot.EndpointSlices: {"list", "watch"},
 		snapshot.ReplicaSets: append([]string{"patch"}, live...), snapshot.Pods: live, snapshot.Ingresses: live,
 		snapshot.ServiceEntries: live, snapshot.Autoscalers: live, snapshot.ScaledObjects: live, budgets: live,
 	}
 	for _, kind := range snapshot.Routes {
 		does[kind.WithVersion(kind.Versions[0])] = live
+	}
+	virtual := map[string]string{"grayscale.dev services/claim": "update", "authorization.k8s.io subjectaccessreviews": "create", " namespaces": "get"}
+	for what, verb := range virtual {
+		group, resource, _ := strings.Cut(what, " ")
+		if !slices.ContainsFunc(roles[0].Rules, func(rule rbacv1.PolicyRule) bool {
+			return slices.Equal(rule.APIGroups, []string{group}) && slices.Equal(rule.Resources, []string{resource}) && slices.Equal(rule.Verbs, []string{verb})
+		}) {
+			t.Errorf("the controller may not %s %s.%s", verb, resource, group)
+		}
 	}
 	for kind, verbs := range does {
 		resource, _ := meta.UnsafeGuessKindToResource(kind)
@@ -135,6 +148,52 @@ func TestRights(t *testing.T) {
 	for _, rule := range roles[0].Rules {
 		if slices.Contains(rule.Verbs, "*") || slices.Contains(rule.Resources, "*") || slices.Contains(rule.Resources, "secrets") {
 			t.Errorf("a right that is too wide: %+v", rule)
+		}
+	}
+}
+
+// TestSecrets: of all Secrets the controller reads its own alone; a list and a
+// watch, too, are bound to the name.
+func TestSecrets(t *testing.T) {
+	objects := build(t, Options{})
+	mine := typed[corev1.Secret](t, objects, "Secret")[0].Name
+	for _, role := range typed[rbacv1.Role](t, objects, "Role") {
+		for _, rule := range role.Rules {
+			if slices.Contains(rule.Resources, "secrets") && !slices.Equal(rule.ResourceNames, []string{mine}) {
+				t.Errorf("Role %s: %v of Secrets %q, want of %s alone", role.Name, rule.Verbs, rule.ResourceNames, mine)
+			}
+		}
+	}
+}
+
+// TestReplicas: two by default, of which a drain takes one at a time, on as many
+// nodes as there are; the budget and the network policy select their pods.
+func TestReplicas(t *testing.T) {
+	objects := build(t, Options{})
+	d := typed[appsv1.Deployment](t, objects, "Deployment")[0]
+	budget := typed[policyv1.PodDisruptionBudget](t, objects, "PodDisruptionBudget")[0]
+	network := typed[networkingv1.NetworkPolicy](t, objects, "NetworkPolicy")[0]
+	spread := d.Spec.Template.Spec.TopologySpreadConstraints
+	if *d.Spec.Replicas != 2 || budget.Spec.MaxUnavailable.IntValue() != 1 || len(spread) != 1 || spread[0].WhenUnsatisfiable != corev1.ScheduleAnyway {
+		t.Errorf("%d replicas, budget %+v, spread %+v", *d.Spec.Replicas, budget.Spec, spread)
+	}
+	for what, selector := range map[string]*metav1.LabelSelector{
+		"the Deployment": d.Spec.Selector, "the budget": budget.Spec.Selector, "the spread": spread[0].LabelSelector, "the network policy": &network.Spec.PodSelector,
+	} {
+		s, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil || s.Empty() || !s.Matches(labels.Set(d.Spec.Template.Labels)) {
+			t.Errorf("%s selects %v (%v), and the pods have %v", what, s, err, d.Spec.Template.Labels)
+		}
+	}
+	open := map[string]bool{}
+	for _, rule := range network.Spec.Ingress {
+		for _, port := range rule.Ports {
+			open[port.Port.StrVal] = true
+		}
+	}
+	for _, port := range d.Spec.Template.Spec.Containers[0].Ports {
+		if !open[port.Name] {
+			t.Errorf("port %s is served, and closed by the network policy", port.Name)
 		}
 	}
 }

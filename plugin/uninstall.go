@@ -180,11 +180,21 @@ func (o *uninstallOptions) remove(ctx context.Context, e *Env) error {
 		return err
 	}
 	for _, u := range installed {
-		background := client.PropagationPolicy(metav1.DeletePropagationBackground)
-		if err := c.Delete(ctx, u, background); client.IgnoreNotFound(err) != nil {
+		how := metav1.DeletePropagationBackground
+		if u.GetKind() == "Deployment" {
+			how = metav1.DeletePropagationForeground
+		}
+		if err := c.Delete(ctx, u, client.PropagationPolicy(how)); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("deleting %s: %w", named(u), err)
 		}
 		if err := e.Print("%s deleted", named(u)); err != nil {
+			return err
+		}
+		if u.GetKind() != "Deployment" {
+			continue
+		}
+		// Its pods let go of their Lease at their end, for which they need their rights.
+		if err := o.awaitGone(ctx, e, []*unstructured.Unstructured{u}); err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,10 @@ func Certificates(mgr manager.Manager, o CertOptions) (ready <-chan struct{}, er
 	}
 	injected := make(chan struct{})
 	host := o.Service + "." + o.Secret.Namespace + ".svc"
-	err = rotator.AddRotator(mgr, &rotator.CertRotator{
+	err = rotator.AddRotator(narrow{mgr, map[string]string{
+		"secrets":                       o.Secret.Name,
+		"mutatingwebhookconfigurations": o.Configuration, "validatingwebhookconfigurations": o.Configuration,
+	}}, &rotator.CertRotator{
 		SecretKey:      o.Secret,
 		CertDir:        o.Dir,
 		CAName:         "grayscale-webhook-ca",
