@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/local"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
+	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
 )
 
 // cancelLocally cancels without the controller.
@@ -50,7 +52,7 @@ func cancelLocally(ctx context.Context, e *Env, o writeOptions, task string) err
 	defer line.end()
 	runner := local.Runner{
 		Client: c, Settings: set, Now: e.Now, Rest: waitFor,
-		Tell: func(what string) { line.show("%s/%s: %s", f.namespace(), f.task, what) },
+		Tell: func(what string) { line.show("%s/%s: %s", f.namespace(), f.task, view.Tight(what)) },
 	}
 	s, err := runner.End(limited, types.NamespacedName{Namespace: f.namespace(), Name: f.service.GetName()})
 	line.end()
@@ -66,7 +68,7 @@ func cancelLocally(ctx context.Context, e *Env, o writeOptions, task string) err
 }
 
 func (e *Env) localEnd(f found, s *release.Status) error {
-	if err := e.Print("release %s/%s %s by hand: nothing of it is left in routes and workloads", f.namespace(), f.task, s.Phase); err != nil {
+	if err := e.Print("release %s/%s %s by hand: nothing of it is left in routes and workloads", f.namespace(), f.task, strings.ToLower(string(s.Phase))); err != nil {
 		return err
 	}
 	e.Say("Service %s/%s is held by it until the controller returns and closes it.", f.namespace(), f.service.GetName())

@@ -286,6 +286,10 @@ func (s scene) free(service release.Service) error {
 	if unreadable := release.UnreadableOf(err); unreadable != nil {
 		return fmt.Errorf("the Service %s is held, by a release that can't be read: %w", service.Key(), s.unread(s.service(service.Namespace, service.Name), unreadable).broken)
 	}
+	if holder != nil && holder.Phase.Ending() {
+		return fmt.Errorf("the Service %s is held by release %s of Deployment %s/%s, which is %s; wait until that is over",
+			service.Key(), holder.Task, service.Namespace, holder.Original.Name, holder.Phase)
+	}
 	if holder != nil {
 		return fmt.Errorf("the Service %s is held by release %s of Deployment %s/%s; it takes one grayscale version at a time: finish or cancel that one first",
 			service.Key(), holder.Task, service.Namespace, holder.Original.Name)

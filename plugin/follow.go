@@ -137,8 +137,10 @@ func (e *Env) await(ctx context.Context, f found, g goal, timeout time.Duration)
 		if _, down := e.settings(limited); down != "" && !told {
 			line.note("  nothing moves: %s", down)
 			if f.claimed {
-				line.note("  what goes without it: %s; what it does once it returns: %s",
-					e.command(fo.namespace, "cancel", f.task, "--local"), e.command(fo.namespace, "takeover", f.task, "--to", "original"))
+				line.note("  what goes without it: %s", e.command(fo.namespace, "cancel", f.task, "--local"))
+				if steered(last) {
+					line.note("  what it does once it returns: %s", e.command(fo.namespace, "takeover", f.task, "--to", "original"))
+				}
 			}
 			told = true
 		}

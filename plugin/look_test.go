@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
 )
@@ -327,5 +328,27 @@ func TestWithoutController(t *testing.T) {
 		t.Errorf("next names what needs the controller:\n%s", next)
 	}
 	w.fails(exitTimeout, []string{"nothing moves: ", "cancel reviews-v2 --local -n shop", "takeover reviews-v2 --to original -n shop"},
-		"cancel", "reviews-v2", "--wait", "--timeout", "6s")
+		"wait", "reviews-v2", "--for", "takeover", "--timeout", "6s")
+	_, said, code := w.run("cancel", "reviews-v2", "--wait", "--timeout", "6s")
+	if code != exitTimeout || !strings.Contains(said, "what goes without it: kubectl grayscale cancel reviews-v2 --local -n shop") || strings.Contains(said, "takeover") {
+		t.Errorf("a cancel ends with exit status %d and says\n%s", code, said)
+	}
+	if said := w.ok("status", "reviews-v2"); !strings.Contains(said, "cancel reviews-v2 --local") && !strings.Contains(said, "wait reviews-v2 --for end") || strings.Contains(said, "takeover") {
+		t.Errorf("what is on its way out is steered:\n%s", said)
+	}
+}
+
+// TestEndedForm: the history keeps a release's form, and nobody makes one up.
+func TestEndedForm(t *testing.T) {
+	for form, title := range map[intent.Form]string{
+		intent.BlueGreen: "reviews-v2  blue-green release of Service shop/reviews\n",
+		"":               "reviews-v2  release of Service shop/reviews\n",
+	} {
+		ended := statusOfClaim(reviews, reviewsV1, "reviews-v2", release.Finished, release.Policy{})
+		ended.Form, ended.Ended = form, &noon
+		w := newWorld(t, annotated(reviews, intent.AnnotationHistory, release.History{}.With(ended.Entry(), "original")))
+		if said := w.ok("status", "reviews-v2"); !strings.HasPrefix(said, title) {
+			t.Errorf("%q is shown as\n%s", form, said)
+		}
+	}
 }

@@ -21,10 +21,11 @@ func (e *Env) nextSteps(r view.Release) []view.Step {
 		return []view.Step{step("until the controller has closed it", "wait", task, "--for", "end")}
 	}
 	if r.Down != "" && r.Claimed && !r.Ended {
-		return []view.Step{
-			step("back to the original without the controller", "cancel", task, "--local"),
-			step("all traffic to the original as soon as it returns", "takeover", task, "--to", "original"),
+		steps := []view.Step{step("back to the original without the controller", "cancel", task, "--local")}
+		if steered(r) {
+			steps = append(steps, step("all traffic to the original as soon as it returns", "takeover", task, "--to", "original"))
 		}
+		return steps
 	}
 	if risk := risk(r); risk != "" {
 		verb := "policy"
@@ -59,4 +60,10 @@ func (e *Env) nextSteps(r view.Release) []view.Step {
 		return []view.Step{step("until it is over", "wait", task, "--for", "end")}
 	}
 	return nil
+}
+
+// steered says whether the traffic of a release can still be steered: it is not on
+// its way out.
+func steered(r view.Release) bool {
+	return r.Status.Policy.End == "" && !r.Status.Phase.Ending()
 }

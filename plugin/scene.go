@@ -160,7 +160,7 @@ func (s scene) ended() []found {
 // statusOf is what is left of the status of a release that ended.
 func statusOf(entry release.Entry, service *unstructured.Unstructured) *release.Status {
 	return &release.Status{
-		Schema: release.Schema, Task: entry.Task, Form: intent.Canary, Phase: entry.Phase, Clone: entry.Clone,
+		Schema: release.Schema, Task: entry.Task, Form: entry.Form, Phase: entry.Phase, Clone: entry.Clone,
 		Service:   release.Ref{Name: service.GetName(), UID: service.GetUID()},
 		Original:  release.Version{Name: entry.Original, Version: entry.From, Images: map[string]string{}},
 		Grayscale: release.Version{Name: entry.Clone, Version: entry.To, Images: entry.Images},

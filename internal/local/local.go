@@ -108,7 +108,7 @@ func (r *Runner) remember(s *plan.Snapshot) {
 // tell says what a pass does.
 func (r *Runner) tell(p plan.Plan) {
 	for _, c := range p.Changes {
-		r.Tell(fmt.Sprintf("%s %s: %s", named(apply.Target(c)), c.Action, c.Why))
+		r.Tell(fmt.Sprintf("%s: %s", named(apply.Target(c)), c.Why))
 	}
 	if p.Holds != "" {
 		r.Tell(p.Holds)

@@ -245,7 +245,7 @@ func TestEnd(t *testing.T) {
 	if x, y := text(t, before), text(t, after); x != y {
 		t.Errorf("the user's routes are\n%s\nand were\n%s", y, x)
 	}
-	if !strings.Contains(strings.Join(told, "\n"), "Deployment shop/reviews-v2 delete") {
+	if !strings.Contains(strings.Join(told, "\n"), "Deployment shop/reviews-v2: takes the grayscale version away") {
 		t.Errorf("it told only %q", told)
 	}
 	c.controller(release.Cancelled) // which closes the claim when it returns

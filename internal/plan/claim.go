@@ -125,7 +125,7 @@ func reject(s Snapshot, claim *release.Status, now time.Time) Plan {
 		}
 		message := fmt.Sprintf("Service %s is held by release %s of Deployment %s/%s", s.Key, claim.Task, s.Key.Namespace, claim.Original.Name)
 		history = history.With(release.Entry{
-			Task: c.intent.Release, Phase: release.Rejected, Original: c.deployment.GetName(), Clone: c.spec.Clone,
+			Task: c.intent.Release, Form: c.intent.Form, Phase: release.Rejected, Original: c.deployment.GetName(), Clone: c.spec.Clone,
 			From: c.spec.Versions.Original, To: c.spec.Versions.Grayscale, By: c.intent.By, Started: now, Ended: now, Message: message,
 		}, c.deployment.GetUID())
 		p.Events = append(p.Events, Event{On: c.deployment, Warning: true, Reason: string(release.Rejected), Message: "release " + c.intent.Release + " can't start: " + message})

@@ -31,6 +31,7 @@ type History struct {
 // Entry is a release that ended.
 type Entry struct {
 	Task     string            `json:"task"`
+	Form     intent.Form       `json:"form,omitempty"` // empty where nobody wrote it down
 	Phase    Phase             `json:"phase"`
 	Original string            `json:"original"` // Deployment
 	Clone    string            `json:"clone,omitempty"`
@@ -104,7 +105,7 @@ func (h History) Find(task string) (Entry, bool) {
 // Entry is what the history keeps of a release that ended as it stands.
 func (s *Status) Entry() Entry {
 	e := Entry{
-		Task: s.Task, Phase: s.Phase, Original: s.Original.Name, Clone: s.Clone,
+		Task: s.Task, Form: s.Form, Phase: s.Phase, Original: s.Original.Name, Clone: s.Clone,
 		From: s.Original.Version, To: s.Grayscale.Version, Images: s.Grayscale.Images,
 		By: s.By, Started: s.Started, Message: s.Message,
 	}

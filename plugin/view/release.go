@@ -116,7 +116,7 @@ func (r Release) Line() string {
 		line += ", " + shares(s)
 	}
 	if r.Holds != "" && !r.Ended {
-		return line + ": " + tight(r.Holds)
+		return line + ": " + Tight(r.Holds)
 	}
 	return line + ": " + r.Sentence()
 }

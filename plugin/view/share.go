@@ -54,8 +54,8 @@ func copiesOnly(s *release.Status) bool {
 // spaced is a percentage as books set it.
 var spaced = regexp.MustCompile(`(\d) %`)
 
-// tight gives a text with percentages as flags, tables and this package have them.
-func tight(text string) string { return spaced.ReplaceAllString(text, "$1%") }
+// Tight gives a text with percentages as flags, tables and this package have them.
+func Tight(text string) string { return spaced.ReplaceAllString(text, "$1%") }
 
 // weights are the shares of traffic of both versions, as asked or as live.
 func weights(s *release.Status, asked bool) (original, grayscale string) {

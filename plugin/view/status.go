@@ -29,7 +29,7 @@ func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.b, format+"\n",
 func (p *page) text(label, text string, paint func(string) string) {
 	const indent = "  "
 	text, copied, _ := strings.Cut(strings.TrimRight(text, "\n"), "\n")
-	for n, line := range Wrap(label+tight(text), p.Width-len(indent)) {
+	for n, line := range Wrap(label+Tight(text), p.Width-len(indent)) {
 		if n > 0 {
 			line = indent + line
 		}
@@ -60,7 +60,7 @@ func Status(w io.Writer, t Terminal, r Release) error {
 func (p *page) header(r Release) {
 	s := r.Status
 	title := fmt.Sprintf("%s  %s release", p.Bold(s.Task), cmp.Or(s.Form, intent.Canary))
-	if r.Unreadable != "" {
+	if s.Form == "" && (r.Ended || r.Unreadable != "") { // nobody knows
 		title = p.Bold(cmp.Or(s.Task, "?")) + "  release"
 	}
 	if s.Service.Name != "" {
