@@ -34,7 +34,9 @@ func (w *world) controllerPods() []corev1.Pod {
 	if len(list.Items) == 0 {
 		w.t.Fatal("the controller has no pod")
 	}
-	leads := func(p corev1.Pod) bool { return lease.Spec.HolderIdentity != nil && p.Name == *lease.Spec.HolderIdentity }
+	leads := func(p corev1.Pod) bool {
+		return lease.Spec.HolderIdentity != nil && p.Name == *lease.Spec.HolderIdentity
+	}
 	slices.SortStableFunc(list.Items, func(a, b corev1.Pod) int {
 		switch {
 		case leads(a) == leads(b):

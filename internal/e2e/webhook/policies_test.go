@@ -130,7 +130,7 @@ func TestOnlyTheControllerWritesClaimAndHistory(t *testing.T) {
 	}
 	policies(t)
 	for what, write := range writes {
-		t.Run(what, func(t *testing.T) {
+		t.Run(what, func(*testing.T) {
 			user.refuses(write, "Service "+c.namespace+"/reviews", "services/claim", "Leave them as they stand", "grayscale.dev/")
 		})
 	}
