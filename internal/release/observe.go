@@ -130,11 +130,11 @@ func (o Observation) live() intent.Share {
 	return intent.Share{Weight: o.Routes.Max, Mirror: o.Routes.Mirror}
 }
 
-// undersized says whether the verb that was asked for must wait, for the
-// grayscale version would hold all traffic with fewer pods than the original had.
+// undersized says whether what was asked for must wait, for the grayscale version
+// would hold all traffic with fewer pods than the original had.
 func (o Observation) undersized() bool {
 	p := o.Asked.Policy
-	all := p.Traffic == intent.TrafficGrayscale || p.End == intent.EndFinish
+	all := o.asked().All() || p.Traffic == intent.TrafficGrayscale || p.End == intent.EndFinish
 	return all && !o.Asked.Undersized && p.Replicas > 0 && p.Replicas < o.peak()
 }
 

@@ -162,6 +162,12 @@ func TestIntent(t *testing.T) {
 			faults: []string{`/replicas: "1" is too few for a take-over`},
 		},
 		{
+			name: "too few for a weight of 100", before: good("replicas=1"), after: good("weight=100", "replicas=1"), services: held,
+			faults: []string{`/replicas: "1" is too few for a take-over (grayscale.dev/weight)`},
+		},
+		{name: "too few for a weight of 100, accepted", before: good(), after: good("weight=100", "replicas=1", "accept=undersized"), services: held},
+		{name: "too few for a weight of 100 that is not asked for", before: good(), after: good("weight=100", "traffic=original", "replicas=1"), services: held},
+		{
 			name: "too few to finish", before: good("weight=100", "replicas=3"), after: good("weight=100", "end=finish", "replicas=3"), services: held,
 			faults: []string{`/replicas: "3" is too few for a finish`},
 		},

@@ -10,8 +10,8 @@ import (
 
 // size judges a fixed number of replicas against what the traffic that is
 // asked for needs; peak is the highest count of the original since the claim.
-// With a share of the traffic too few is a warning, with all of it a refusal,
-// unless the user accepts it.
+// With a share of the traffic too few is a warning, with all of it, be it by a
+// weight of 100, a refusal, unless the user accepts it.
 func size(i intent.Intent, peak int32) (v Verdict) {
 	if i.Replicas == 0 {
 		return v
@@ -24,6 +24,8 @@ func size(i intent.Intent, peak int32) (v Verdict) {
 		verb, key = "finish", intent.KeyEnd
 	case i.End == intent.EndNone && i.Traffic == intent.TrafficGrayscale:
 		verb, key = "take-over", intent.KeyTraffic
+	case i.Asked().All():
+		verb, key = "take-over", intent.KeyWeight
 	}
 	need := release.Replicas(i.Asked(), i.Form, 0, peak)
 	switch {
