@@ -32,7 +32,7 @@ func (v view) routings() []routing {
 	var out []routing
 	for _, vs := range v.VirtualServices {
 		service, own := route.OursFor(vs)
-		if own && service != v.Key || !own && !references(vs, v) {
+		if own && service != v.Key || !own && !slices.Contains(route.References(vs), v.Key) {
 			continue
 		}
 		r := routing{vs: vs, own: own}
@@ -51,15 +51,6 @@ func (v view) routings() []routing {
 		out = append(out, r)
 	}
 	return out
-}
-
-func references(vs *unstructured.Unstructured, v view) bool {
-	for _, service := range route.References(vs) {
-		if service == v.Key {
-			return true
-		}
-	}
-	return false
 }
 
 // at gives a VirtualService with this release at that share, and every other

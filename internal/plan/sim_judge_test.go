@@ -67,12 +67,31 @@ func (j *judge) seen(key string, u *unstructured.Unstructured) {
 func (j *judge) noteMeshless(service types.NamespacedName) {
 	host := &unstructured.Unstructured{Object: map[string]any{}}
 	for _, vs := range j.c.list("VirtualService", "") {
-		if route.Stands(vs, service).InMesh() || route.HasTCP(vs, service) { // a port of connections is the only one
+		if route.Stands(vs, service).InMesh() || takesConnections(vs, service) { // a port of connections is the only one
 			host = nil
 			break
 		}
 	}
 	j.meshless[service] = append(j.meshless[service], revision{j.c.now, host})
+}
+
+// takesConnections says whether a TCP or TLS route sends connections to the Service.
+func takesConnections(vs *unstructured.Unstructured, service types.NamespacedName) bool {
+	for _, kind := range []string{"tcp", "tls"} {
+		routes, _, _ := unstructured.NestedSlice(vs.Object, "spec", kind)
+		for _, r := range routes {
+			fields, _ := r.(map[string]any)
+			to, _, _ := unstructured.NestedSlice(fields, "route")
+			for _, d := range to {
+				destination, _ := d.(map[string]any)
+				host, _, _ := unstructured.NestedString(destination, "destination", "host")
+				if named, ok := route.ServiceOf(host, vs.GetNamespace()); ok && named == service {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // window gives the revisions that some proxy may still hold.

@@ -92,7 +92,7 @@ func TestOwn(t *testing.T) {
 			map[string]any{"destination": to("reviews.shop.svc.cluster.local", SubsetVersion), "weight": int64(1050)},
 		},
 	} {
-		vs, err := Own(Split{Service: service("shop/reviews"), Weight: weight})
+		vs, err := Fill(Split{Service: service("shop/reviews"), Weight: weight}, Gaps{Host: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,14 +175,6 @@ spec:
 	}
 	if got := names(Mirrors(vs)); got != "shop/audit test/reviews" {
 		t.Errorf("Mirrors: %s", got)
-	}
-	for name, want := range map[string]bool{"shop/db": true, "ops/vault": true, "shop/reviews": false} {
-		if got := HasTCP(vs, service(name)); got != want {
-			t.Errorf("HasTCP of %s is %v, want %v", name, got, want)
-		}
-	}
-	if got := UsesReserved(vs); !slices.Equal(got, []string{"grayscale-x", "grayscale-y"}) {
-		t.Errorf("UsesReserved: %v", got)
 	}
 	if got := SubsetsOf(vs, service("shop/reviews")); !slices.Equal(got, []string{"", "v1"}) {
 		t.Errorf("SubsetsOf: %v", got)

@@ -115,8 +115,6 @@ func everything(fatalf func(string, ...any), vs *unstructured.Unstructured) {
 	Read(vs)
 	References(vs)
 	Mirrors(vs)
-	HasTCP(vs, reviews)
-	UsesReserved(vs)
 	Stands(vs, reviews)
 	VisibleIn(vs, "shop")
 	OursFor(vs)

@@ -13,10 +13,6 @@ const (
 	kindDestinationRule = "DestinationRule"
 )
 
-// Own is the VirtualService of ours for a Service whose host has none in the
-// mesh: [Fill] for the whole host.
-func Own(split Split) (*unstructured.Unstructured, error) { return Fill(split, Gaps{Host: true}) }
-
 // Fill is the VirtualService of ours for what no route of the user's takes. It is
 // ours as a whole: it does what istiod does by itself there, to the split's
 // subsets. Without a port, a destination means the port that was called. Beside

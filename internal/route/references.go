@@ -2,7 +2,6 @@ package route
 
 import (
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -49,36 +48,6 @@ func ordered(found map[types.NamespacedName]bool) []types.NamespacedName {
 	}
 	slices.SortFunc(out, compareServices)
 	return out
-}
-
-// HasTCP says whether a TCP or TLS route sends connections to the Service.
-func HasTCP(vs *unstructured.Unstructured, service types.NamespacedName) bool {
-	namespace, _ := metadata(vs)
-	for _, kind := range l4Kinds {
-		for _, route := range list(spec(vs), kind) {
-			for _, to := range routeDestinations(route) {
-				host, _ := text(to, "host")
-				if named, ok := ServiceOf(host, namespace); ok && named == service {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-// UsesReserved gives the subsets with our reserved prefix that a VirtualService
-// names anywhere, ordered and each once. While no release touches it, they are
-// the user's own and must be refused: [Strip] would take their routes for ours.
-func UsesReserved(vs *unstructured.Unstructured) []string {
-	var out []string
-	eachDestination(vs, func(_ any, to map[string]any) {
-		if subset, _ := text(to, "subset"); strings.HasPrefix(subset, Reserved) {
-			out = append(out, subset)
-		}
-	})
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // eachDestination visits the destination objects of all routes and mirrors, as

@@ -9,18 +9,6 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
-// Appended gives the user's DestinationRule with a subset of exactly these labels,
-// and that subset's name. Where the rule has one already it is that one, that
-// with the same policy before others, and the rule is unchanged; else one is
-// appended with the policy, under the name, or the name with a hash behind where
-// another subset has it. An empty policy is none.
-func Appended(rule *unstructured.Unstructured, name string, selector map[string]string, policy map[string]any) (*unstructured.Unstructured, string) {
-	if have := find(rule, selector, policy); have != "" {
-		return clone(rule), have
-	}
-	return appended(clone(rule), name, selector, policy)
-}
-
 // find names the subset with these labels, preferably with this policy.
 func find(rule *unstructured.Unstructured, selector map[string]string, policy map[string]any) string {
 	found := ""
