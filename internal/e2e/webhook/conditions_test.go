@@ -94,7 +94,7 @@ func TestWhatReachesUsOfAnOriginal(t *testing.T) {
 		{what: "finish after all", reaches: true, write: set(map[string]any{intent.KeyEnd: "finish"})},
 		{what: "cancel again", write: set(map[string]any{intent.KeyEnd: "cancel"})},
 		{what: "release removed", write: set(map[string]any{intent.KeyRelease: nil})},
-		{what: "and taken up again", reaches: true, write: set(map[string]any{intent.KeyRelease: "reviews-v2"})},
+		{what: "and taken up again", reaches: true, write: set(map[string]any{intent.KeyRelease: "reviews-v2", intent.KeyTraffic: nil, intent.KeyEnd: nil})},
 		{what: "by status", reaches: true, write: func() { c.status(d, annotate(map[string]any{intent.KeyWeight: "40"})) }},
 		{what: "rolled back", write: func() { c.patched(d, `{"metadata":{"annotations":null},`+newImage[1:]) }},
 		{what: "an ordinary write after that", write: func() { c.patched(d, podLabel) }},
