@@ -93,6 +93,18 @@ func ruleDeleted(t *testing.T) {
 	if m := s.Condition(release.Degraded).Message; !strings.Contains(m, "DestinationRule "+w.namespace+"/grayscale-reviews") || !strings.Contains(m, "each time") {
 		t.Errorf("the status says %s", m)
 	}
+	// What the last deletion did is the deleter's, until the rule made since has
+	// stood for a while and every proxy answers by it.
+	w.eventually("our rule to stand", func() (bool, string) {
+		rule := w.get(destinationRules, "grayscale-reviews")
+		if rule == nil {
+			return false, "there is none"
+		}
+		age := time.Since(rule.GetCreationTimestamp().Time)
+		return age > 3*time.Second, "it is " + age.String() + " old"
+	})
+	tr.wants["known again"] = between
+	tr.settle("known again", "", settling)
 	tr.settleOn("both answer", 40, "v1", "v2")
 	tr.phase("let go", split("v1", "v2", 50))
 	tr.seen(100)
