@@ -27,11 +27,9 @@ func (v view) calmOrphans(p *Plan) bool {
 		v.original, v.clone = original, clone
 		renewed := release.WorkloadOf(original).Template[v.claim.Label] == v.claim.Grayscale.Version
 		v.versions = v.claim.Versions(v.template(), v.others())
-		v.rules, _ = route.Rules(route.RulesInput{
-			Service: v.Key, Versions: v.versions, Rules: v.DestinationRules,
-			VirtualServices: v.VirtualServices, Ports: v.ports(), RootNamespace: v.Settings.RootNamespace,
-			Prefer: v.newest(renewed),
-		})
+		in := v.rulesInput(v.versions)
+		in.Prefer = v.newest(renewed)
+		v.rules, _ = route.Rules(in)
 		if renewed {
 			v.keepRules(p) // no route can tell its pods from the clone's
 		} else {

@@ -15,10 +15,7 @@ import (
 // the same pods, by which a request would reach the grayscale version unasked.
 // What the intent accepts is left out.
 func Refusals(s Snapshot, spec release.Spec) intent.Faults {
-	result, faults := route.Rules(route.RulesInput{
-		Service: s.Key, Versions: spec.Versions, Rules: s.DestinationRules,
-		VirtualServices: s.VirtualServices, Ports: s.ports(), RootNamespace: s.Settings.RootNamespace,
-	})
+	result, faults := route.Rules(s.rulesInput(spec.Versions))
 	r := refuser{s: s, faults: faults}
 	for _, vs := range s.VirtualServices {
 		r.virtualService(vs)

@@ -131,4 +131,6 @@ func original(c *cluster) {
 }
 
 // all are the scenarios of every kind.
-func all() []scenario { return slices.Concat(scenarios, policies, inPlaces, midways, unreadables) }
+func all() []scenario {
+	return slices.Concat(scenarios, policies, inPlaces, midways, unreadables, under)
+}

@@ -79,8 +79,9 @@ func (v *view) side(d *unstructured.Unstructured, mine func(Pod) bool) release.S
 		if known && !mine(pod) {
 			continue
 		}
-		side.Endpoints++ // a pod that is gone already could be either's
-		if !known || !e.Ready {
+		// A pod that is gone already could be either's.
+		side.Endpoints++
+		if !known || !e.Ready || !pod.Ready || pod.Leaving { // a Service may publish pods that are not
 			continue
 		}
 		side.Ready++

@@ -179,7 +179,7 @@ func (c *cluster) planPods(service release.Service) (pods []plan.Pod, endpoints 
 			made.Trouble = "CrashLoopBackOff: back-off 10s restarting failed container"
 		}
 		pods = append(pods, made)
-		endpoints = append(endpoints, plan.Endpoint{Pod: p.name, Ready: made.Ready})
+		endpoints = append(endpoints, plan.Endpoint{Pod: p.name, Ready: made.Ready || service.PublishesUnready})
 	}
 	return pods, endpoints
 }

@@ -40,10 +40,9 @@ func Unsayable(s Snapshot, i intent.Intent, subsets route.Subsets) (faults inten
 
 // Intended says what the user's subsets would mean for a release that starts.
 func Intended(s Snapshot, spec release.Spec) route.Subsets {
-	result, _ := route.Rules(route.RulesInput{
-		Service: s.Key, Versions: spec.Versions, Rules: s.DestinationRules,
-		VirtualServices: s.VirtualServices, Ports: s.ports(), RootNamespace: s.Settings.RootNamespace, Mirror: spec.Intent.Mirror > 0,
-	})
+	in := s.rulesInput(spec.Versions)
+	in.Mirror = spec.Intent.Mirror > 0
+	result, _ := route.Rules(in)
 	return result.Subsets
 }
 

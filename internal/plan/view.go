@@ -57,11 +57,9 @@ func lookAt(s Snapshot, claim *release.Status, original *unstructured.Unstructur
 	v.versions = claim.Versions(v.template(), v.others())
 	asked := v.asked()
 	v.share = asked.Policy.Asked(claim.Form)
-	result, faults := route.Rules(route.RulesInput{
-		Service: s.Key, Versions: v.versions, Rules: s.DestinationRules,
-		VirtualServices: s.VirtualServices, Ports: s.ports(), RootNamespace: s.Settings.RootNamespace,
-		Mirror: v.share.Mirror > 0, Prefer: v.preferred(), LetGo: claim.Phase == release.Cancelling && v.relabelled(),
-	})
+	in := s.rulesInput(v.versions)
+	in.Mirror, in.Prefer, in.LetGo = v.share.Mirror > 0, v.preferred(), claim.Phase == release.Cancelling && v.relabelled()
+	result, faults := route.Rules(in)
 	v.rules = result
 	v.written, v.reach = v.reached()
 	v.pins = v.pinnable()
@@ -75,6 +73,14 @@ func lookAt(s Snapshot, claim *release.Status, original *unstructured.Unstructur
 	v.faults = append(v.faults, v.unsaid()...)
 	v.observation = v.observe(asked)
 	return v
+}
+
+// rulesInput is what the rules of two versions are made from, whatever is asked.
+func (s Snapshot) rulesInput(v release.Versions) route.RulesInput {
+	return route.RulesInput{
+		Service: s.Key, Versions: v, Rules: s.DestinationRules, VirtualServices: s.VirtualServices, RootNamespace: s.Settings.RootNamespace,
+		Ports: s.ports(), PublishesUnready: s.Service != nil && release.ServiceOf(s.Service).PublishesUnready,
+	}
 }
 
 // theClone finds the clone: the Deployment that was seen as such, or one with

@@ -73,7 +73,10 @@ type Service struct {
 	Selector        map[string]string
 	Type            string // ClusterIP where none is written
 	Headless        bool
-	Ports           []Port
+	// PublishesUnready: pods that are not ready stand among its endpoints as if they
+	// were.
+	PublishesUnready bool
+	Ports            []Port
 }
 
 // Port is a port of a Service.
@@ -91,6 +94,7 @@ func ServiceOf(u *unstructured.Unstructured) Service {
 	s.Type = cmp.Or(kind, "ClusterIP")
 	ip, _, _ := unstructured.NestedString(u.Object, "spec", "clusterIP")
 	s.Headless = ip == "None"
+	s.PublishesUnready, _, _ = unstructured.NestedBool(u.Object, "spec", "publishNotReadyAddresses")
 	ports, _, _ := unstructured.NestedSlice(u.Object, "spec", "ports")
 	for _, p := range ports {
 		if m, ok := p.(map[string]any); ok {

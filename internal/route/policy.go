@@ -74,9 +74,12 @@ func failover(v release.Versions, prefer map[string]string, users map[string]any
 
 // strictWhy says why the grayscale version's subset must be strict, "" when it
 // need not.
-func strictWhy(v release.Versions, sites []site, meanings []meaning) string {
-	if len(v.Others) > 0 {
+func strictWhy(in RulesInput, sites []site, meanings []meaning) string {
+	if len(in.Versions.Others) > 0 {
 		return "the Service has further versions, to which Envoy would fail over, too"
+	}
+	if in.PublishesUnready {
+		return "the Service has publishNotReadyAddresses, so that Envoy takes pods that are not ready for healthy"
 	}
 	for i, s := range sites {
 		if len(s.users) == 0 {

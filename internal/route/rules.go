@@ -25,6 +25,9 @@ type RulesInput struct {
 	// VirtualServices are all that stand for the Service's host or send requests
 	// to it, of all namespaces.
 	VirtualServices []*unstructured.Unstructured
+	// PublishesUnready: the Service has pods that are not ready among its endpoints,
+	// and Envoy takes them for healthy.
+	PublishesUnready bool
 	// Mirror: requests are, or will be, copied to the grayscale version, for which
 	// there is a subset of its own.
 	Mirror bool
@@ -76,7 +79,7 @@ func Rules(in RulesInput) (RulesResult, intent.Faults) {
 	faults = append(faults, more...)
 
 	result := RulesResult{}
-	result.StrictWhy = strictWhy(in.Versions, sites, meanings)
+	result.StrictWhy = strictWhy(in, sites, meanings)
 	result.Strict = result.StrictWhy != ""
 	places := place(in, sites)
 	w := wanting{versions: in.Versions, sites: sites, strict: result.Strict, mirror: in.Mirror, letGo: in.LetGo, prefer: in.Prefer}

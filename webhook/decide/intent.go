@@ -181,6 +181,7 @@ func starts(v Verdict, i intent.Intent, spec release.Spec, faults intent.Faults,
 	v.refuse(unsaid(i, faults, v.Faults)...)
 	v.refuse(held(i, original, spec, claims)...)
 	v.Add(size(i, original.Replicas))
+	v.Add(unready(spec.Service))
 	if spec.Service.Name == "" || spec.Versions.Label == "" {
 		return v, nil // which is refused
 	}

@@ -20,6 +20,8 @@ func TestIntent(t *testing.T) {
 	cancelling := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Cancelling }))}
 	finishing := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Finishing }))}
 	ended := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Finished }))}
+	publishes := service(t, "reviews", nil)
+	publishes.PublishesUnready = true
 	broken := service(t, "reviews", nil)
 	broken.Annotations[intent.AnnotationStatus] = `{"schema": 7}`
 
@@ -57,6 +59,10 @@ func TestIntent(t *testing.T) {
 			name: "a patch of labels says no more than that", before: keys(), services: free, starts: true,
 			after:  keys("release=reviews-v2", "version=v2", "finish=replace", "patch={metadata: {labels: {a: b}}}"),
 			faults: []string{"changes the pods' labels"},
+		},
+		{
+			name: "a Service that publishes what is not ready", before: keys(), after: good(), services: []release.Service{publishes}, starts: true,
+			warnings: []string{"Service shop/reviews has publishNotReadyAddresses: Envoy does not fail over there"},
 		},
 		{name: "no service", before: keys(), after: good(), faults: []string{"no Service selects the pods"}},
 		{

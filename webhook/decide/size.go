@@ -42,6 +42,16 @@ func size(i intent.Intent, peak int32) (v Verdict) {
 	return v
 }
 
+// unready warns of a Service that has pods among its endpoints before they are
+// ready: no proxy leaves them out.
+// https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/#ServiceSpec
+func unready(s release.Service) (v Verdict) {
+	if s.PublishesUnready {
+		v.warn(fmt.Sprintf("Service %s has publishNotReadyAddresses: Envoy does not fail over there, and sends requests to pods of either version that are not ready; the controller moves the traffic when a version has no ready pod", s.Key()))
+	}
+	return v
+}
+
 // portion says in words what the grayscale version's count follows from.
 func portion(i intent.Intent) string {
 	if i.Form == intent.BlueGreen {
