@@ -10,9 +10,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
 // trouble finds out why a Deployment's pods do not become ready: what their
@@ -52,9 +53,9 @@ func (t *trouble) facts(ctx context.Context) []string {
 	if c.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: t.workload}, deployment) != nil {
 		return nil
 	}
-	selector, _, _ := unstructured.NestedStringMap(deployment.Object, "spec", "selector", "matchLabels")
+	selector, err := metav1.LabelSelectorAsSelector(ptr.To(release.WorkloadOf(deployment).Selector))
 	var pods corev1.PodList
-	if len(selector) == 0 || c.List(ctx, &pods, client.InNamespace(t.namespace), client.MatchingLabels(selector)) != nil {
+	if err != nil || selector.Empty() || c.List(ctx, &pods, client.InNamespace(t.namespace), client.MatchingLabelsSelector{Selector: selector}) != nil {
 		return nil
 	}
 	about := map[string]bool{t.workload: true}

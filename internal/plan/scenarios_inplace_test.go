@@ -11,7 +11,11 @@ import (
 // original can take the next version's template.
 var renewable = strings.Replace(reviews, "matchLabels: {app: reviews, version: v1}", "matchLabels: {app: reviews}", 1)
 
-// helms is the same, installed by Helm.
+// expressive is the app whose selector says the version in an expression.
+var expressive = strings.Replace(reviews, "matchLabels: {app: reviews, version: v1}",
+	"matchLabels: {app: reviews}, matchExpressions: [{key: version, operator: In, values: [v1]}]", 1)
+
+// helms is the renewable app, installed by Helm.
 var helms = strings.Replace(renewable, "metadata: {name: reviews-v1, namespace: shop,", "metadata: {name: reviews-v1, namespace: shop, annotations: {meta.helm.sh/release-name: shop},", 1)
 
 // asksHere is an intent that starts a release of reviews that finishes in place.
@@ -124,6 +128,7 @@ var inPlaces = []scenario{
 	{"in place: the intent removed too late", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), while(annotate("release-", "end-", "traffic-", "image-", "version-", "finish-"))}, release.Finished},
 	{"in place: the original was scaled to 0", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), scales("reviews-v1", 0), annotate("end=finish"), scales("reviews-v1", 4)}, release.Finished},
 	{"in place: the original was scaled down", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), scales("reviews-v1", 1), annotate("end=finish"), annotate("accept=undersized")}, release.Finished},
+	{"in place: not where the selector has an expression of the version", []string{expressive, plainRoute}, []step{asks("finish-", "traffic=grayscale", "end=finish")}, release.Finished},
 	{"in place: the original is paused", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), pauses(true), finishingThen("weight=100"), after(time.Minute), pauses(false)}, release.Finished},
 	{"in place: cancelled by removal, and rolled out to a third version", []string{renewable, plainRoute}, []step{asksHere("weight=50"), removed, rolls("reviews-v1", "another version", withVersion("v3", "shop/reviews:3.0"))}, release.Cancelled},
 

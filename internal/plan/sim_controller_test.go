@@ -153,6 +153,9 @@ func (c *cluster) apply(change plan.Change) error {
 		if there != nil {
 			return fmt.Errorf("%s exists: %w", key, errConflict)
 		}
+		if err := selectsItsPods(change.Object); err != nil {
+			return err
+		}
 		c.put(c.admitted(change.Object))
 		return nil
 	case plan.Forget:
@@ -168,6 +171,9 @@ func (c *cluster) apply(change plan.Change) error {
 	case plan.Update:
 		if there.GetKind() == "Deployment" && !ours(there) {
 			c.fail("%s is written although the cache holds but a remnant of it", key)
+		}
+		if err := selectsItsPods(change.Object); err != nil {
+			return err
 		}
 		c.put(c.admitted(change.Object))
 	case plan.Delete:
@@ -186,6 +192,18 @@ func (c *cluster) apply(change plan.Change) error {
 		c.put(labelled(there, change.Object.GetLabels()))
 	default:
 		return fmt.Errorf("unknown action %q", change.Action)
+	}
+	return nil
+}
+
+// selectsItsPods is the API server's own check of a Deployment.
+// https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#selector
+func selectsItsPods(u *unstructured.Unstructured) error {
+	if u.GetKind() != "Deployment" {
+		return nil
+	}
+	if w := release.WorkloadOf(u); !w.Selects(w.Template) {
+		return fmt.Errorf("%s is invalid: selector does not match template labels", keyOf(u))
 	}
 	return nil
 }

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -19,7 +21,7 @@ type Workload struct {
 	Annotations     map[string]string
 	Labels          map[string]string // its own
 	Template        map[string]string // its pods'
-	Selector        map[string]string // matchLabels
+	Selector        metav1.LabelSelector
 	Images          map[string]string // by container, init containers too
 	Replicas        int32
 	TemplateHash    string
@@ -34,7 +36,9 @@ func WorkloadOf(d *unstructured.Unstructured) Workload {
 		Replicas: 1, // the API's default
 	}
 	w.Template, _, _ = unstructured.NestedStringMap(d.Object, "spec", "template", "metadata", "labels")
-	w.Selector, _, _ = unstructured.NestedStringMap(d.Object, "spec", "selector", "matchLabels")
+	if written, ok, _ := unstructured.NestedMap(d.Object, "spec", "selector"); ok {
+		_ = runtime.DefaultUnstructuredConverter.FromUnstructured(written, &w.Selector) // as above
+	}
 	if n, ok, err := unstructured.NestedInt64(d.Object, "spec", "replicas"); ok && err == nil {
 		w.Replicas = int32(n)
 	}
@@ -64,6 +68,22 @@ func hash(value any) string {
 
 // Key is "namespace/name".
 func (w Workload) Key() string { return w.Namespace + "/" + w.Name }
+
+// Selects says whether the Deployment's selector selects pods with these labels.
+// One that is empty or malformed, which the API server lets nobody write, selects
+// none.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements
+func (w Workload) Selects(pod map[string]string) bool {
+	selector, err := metav1.LabelSelectorAsSelector(&w.Selector)
+	return err == nil && !selector.Empty() && selector.Matches(labels.Set(pod))
+}
+
+// SelectsBy says whether the Deployment's selector names a label, by its value or
+// in an expression.
+func (w Workload) SelectsBy(key string) bool {
+	_, ok := w.Selector.MatchLabels[key]
+	return ok || slices.ContainsFunc(w.Selector.MatchExpressions, func(e metav1.LabelSelectorRequirement) bool { return e.Key == key })
+}
 
 // Service is what a decision needs of a Service.
 type Service struct {

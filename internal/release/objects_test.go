@@ -24,7 +24,7 @@ func workload(name string, labels ...string) release.Workload {
 		key, value, _ := strings.Cut(l, "=")
 		w.Template[key] = value
 	}
-	w.Selector = maps.Clone(w.Template)
+	w.Selector.MatchLabels = maps.Clone(w.Template)
 	return w
 }
 

@@ -251,10 +251,7 @@ func CloneName(original, itsVersion, version string) string {
 // label can't take another version.
 // https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#label-selector-updates
 func (r *resolver) finish() {
-	fixed := slices.ContainsFunc(r.spec.Versions.VersionLabels, func(key string) bool {
-		_, ok := r.spec.Original.Selector[key]
-		return ok
-	})
+	fixed := slices.ContainsFunc(r.spec.Versions.VersionLabels, r.spec.Original.SelectsBy)
 	r.spec.Finish = r.spec.Intent.Finish
 	switch {
 	case r.spec.Finish == intent.InPlace && fixed:

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
@@ -15,7 +17,9 @@ func TestResolve(t *testing.T) {
 	reviews := service("reviews", "app=reviews")
 	long := workload(strings.Repeat("a", 64), "version=v1")
 	inPlace := workload("reviews", "version=v1")
-	delete(inPlace.Selector, "version")
+	delete(inPlace.Selector.MatchLabels, "version")
+	expression := workload("reviews-v1", "version=v1")
+	expression.Selector = metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "version", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"v0"}}}}
 	two := workload("reviews-v1", "version=v1")
 	two.Images = map[string]string{"app": "shop/reviews:1.0", "proxy": "envoy:1.39"}
 	external := reviews
@@ -85,6 +89,9 @@ func TestResolve(t *testing.T) {
 		"in-place by default": {nil, inPlace, []release.Service{reviews}, nil, "", "", func(s release.Spec) bool { return s.Finish == intent.InPlace }},
 		"in-place by default, replace written": {[]string{"finish=replace"}, inPlace, []release.Service{reviews}, nil, "", "",
 			func(s release.Spec) bool { return s.Finish == intent.Replace }},
+		"a selector with an expression of the version": {nil, expression, []release.Service{reviews}, nil, "", "", func(s release.Spec) bool { return s.Finish == intent.Replace }},
+		"in place, and a selector with an expression of the version": {[]string{"finish=in-place"}, expression, []release.Service{reviews}, nil, "",
+			`grayscale.dev/finish: "in-place" can't be: the selector of Deployment shop/reviews-v1 holds a version label, and is immutable; write replace`, nil},
 		"all at once": {[]string{"version=v1", "image=1.0"}, v1, nil, nil, "", strings.Join([]string{
 			`grayscale.dev/service is missing, and no Service selects the pods of Deployment shop/reviews-v1; create one first`,
 			`grayscale.dev/image: "1.0" is the image that runs already; write another one`,

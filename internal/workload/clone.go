@@ -69,13 +69,36 @@ func Normalize(clone *unstructured.Unstructured, s *release.Status) *unstructure
 	for _, key := range keys {
 		set(c, s.Grayscale.Version, "spec", "template", "metadata", "labels", key)
 	}
-	selector, _, _ := unstructured.NestedStringMap(c.Object, "spec", "selector", "matchLabels")
+	selects := release.WorkloadOf(c).SelectsBy
 	for _, key := range keys {
-		if _, ok := selector[key]; ok || key == s.Label {
+		if key == s.Label || selects(key) {
 			set(c, s.Grayscale.Version, "spec", "selector", "matchLabels", key)
 		}
 	}
+	dropExpressions(c, keys)
 	return c
+}
+
+// dropExpressions takes from a Deployment's selector what expressions say of these
+// labels. Where matchLabels has a label's one value an expression of it says
+// nothing more, or that the Deployment selects no pod.
+func dropExpressions(d *unstructured.Unstructured, keys []string) {
+	path := []string{"spec", "selector", "matchExpressions"}
+	all, ok, _ := unstructured.NestedSlice(d.Object, path...)
+	if !ok {
+		return
+	}
+	all = slices.DeleteFunc(all, func(e any) bool {
+		expression, _ := e.(map[string]any)
+		return slices.Contains(keys, asString(expression["key"]))
+	})
+	if len(all) == 0 {
+		unstructured.RemoveNestedField(d.Object, path...)
+		return
+	}
+	if err := unstructured.SetNestedSlice(d.Object, all, path...); err != nil {
+		panic(err) // a list was there
+	}
 }
 
 // Freed gives the clone without our labels: an ordinary Deployment.

@@ -52,7 +52,7 @@ func TestNormal(t *testing.T) {
 		t.Fatal("the controller's clone is not labelled")
 	}
 	w := release.WorkloadOf(got)
-	if w.Labels[intent.LabelOf] != "reviews-v1" || w.Selector["version"] != "v2" || w.Template["version"] != "v2" || len(w.Annotations) != 0 {
+	if w.Labels[intent.LabelOf] != "reviews-v1" || w.Selector.MatchLabels["version"] != "v2" || w.Template["version"] != "v2" || len(w.Annotations) != 0 {
 		t.Errorf("got labels %v, selector %v, pod labels %v, annotations %v", w.Labels, w.Selector, w.Template, w.Annotations)
 	}
 	for name, write := range map[string]decide.Write{

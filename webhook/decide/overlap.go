@@ -14,9 +14,15 @@ import (
 
 // Overlaps says whether the selectors of the original and of its clone will
 // overlap, so that what counts the original's pods counts both.
-func Overlaps(spec release.Spec) bool {
-	_, told := spec.Original.Selector[spec.Versions.Label]
-	return !told
+func Overlaps(spec release.Spec) bool { return spec.Original.Selects(podsOf(spec)) }
+
+// podsOf gives the labels of the clone's pods.
+func podsOf(spec release.Spec) map[string]string {
+	pods := maps.Clone(spec.Original.Template)
+	for _, key := range spec.Versions.VersionLabels {
+		pods[key] = spec.Versions.Grayscale
+	}
+	return pods
 }
 
 // Counts warns of each HorizontalPodAutoscaler and PodDisruptionBudget of the
@@ -28,7 +34,7 @@ func Counts(spec release.Spec, autoscalers, budgets []unstructured.Unstructured)
 		return nil
 	}
 	both := func(kind string, u unstructured.Unstructured) {
-		warnings = append(warnings, fmt.Sprintf("%s %s/%s will count the pods of both versions: the selector of %s lacks the label %s",
+		warnings = append(warnings, fmt.Sprintf("%s %s/%s will count the pods of both versions: the selector of %s does not tell them apart by the label %s",
 			kind, u.GetNamespace(), u.GetName(), deployment(spec.Original), spec.Versions.Label))
 	}
 	for _, a := range autoscalers {
@@ -37,10 +43,7 @@ func Counts(spec release.Spec, autoscalers, budgets []unstructured.Unstructured)
 			both("HorizontalPodAutoscaler", a)
 		}
 	}
-	clone := maps.Clone(spec.Original.Template)
-	for _, key := range spec.Versions.VersionLabels {
-		clone[key] = spec.Versions.Grayscale
-	}
+	clone := podsOf(spec)
 	for _, b := range budgets {
 		if s := budget(b); s.Matches(labels.Set(spec.Original.Template)) && s.Matches(labels.Set(clone)) {
 			both("PodDisruptionBudget", b)

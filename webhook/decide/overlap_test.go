@@ -3,6 +3,7 @@ package decide_test
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -28,7 +29,15 @@ func TestCounts(t *testing.T) {
 		Versions: release.Versions{Label: "version", Original: "v1", Grayscale: "v2", VersionLabels: []string{"version"}},
 	}
 	told(t, "told apart by the selector", decide.Counts(spec, autoscalers, budgets))
-	delete(spec.Original.Selector, "version")
+	delete(spec.Original.Selector.MatchLabels, "version")
 	told(t, "not told apart", decide.Counts(spec, autoscalers, budgets),
+		"HorizontalPodAutoscaler shop/mine", "PodDisruptionBudget shop/both", "PodDisruptionBudget shop/said")
+	expressed := func(operator metav1.LabelSelectorOperator, values ...string) {
+		spec.Original.Selector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "version", Operator: operator, Values: values}}
+	}
+	expressed(metav1.LabelSelectorOpIn, "v1")
+	told(t, "told apart by an expression", decide.Counts(spec, autoscalers, budgets))
+	expressed(metav1.LabelSelectorOpExists)
+	told(t, "not told apart by an expression", decide.Counts(spec, autoscalers, budgets),
 		"HorizontalPodAutoscaler shop/mine", "PodDisruptionBudget shop/both", "PodDisruptionBudget shop/said")
 }

@@ -88,7 +88,7 @@ func TestOneGrayscaleVersionAService(t *testing.T) {
 	clone.SetAnnotations(map[string]string{"deployment.kubernetes.io/revision": "3", "grayscale.dev/weight": "10", "keep": "me"})
 	ours.made(clone)
 	w := release.WorkloadOf(c.now(clone))
-	if w.Selector["version"] != "v2" || w.Template["version"] != "v2" {
+	if w.Selector.MatchLabels["version"] != "v2" || w.Template["version"] != "v2" {
 		t.Errorf("the clone has selector %v, pod labels %v", w.Selector, w.Template)
 	}
 	// The Deployment controller may have written a revision of its own already.
