@@ -71,7 +71,7 @@ func (v view) wanted(asked intent.Share) *unstructured.Unstructured {
 	switch {
 	case v.clone != nil:
 		clone := v.clone.DeepCopy()
-		if v.observation.Clone.Scaled {
+		if v.observation.Clone.Scaler != "" {
 			return clone
 		}
 		workload.SetReplicas(clone, replicas)

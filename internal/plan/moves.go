@@ -115,24 +115,14 @@ func (v *view) managers() (managed, source string) {
 		return "", source
 	}
 	if v.claim.Finish == intent.Replace && original == "" {
-		original = v.autoscaler(v.original)
+		if hpa := v.autoscaler(v.original); hpa != nil {
+			original = hpa.GetKind() + " " + hpa.GetName()
+		}
 	}
 	if original == "" && len(v.named()) > 0 {
 		original = v.routesManager()
 	}
 	return original, source
-}
-
-// autoscaler names who scales a Deployment.
-func (v *view) autoscaler(d *unstructured.Unstructured) string {
-	for _, hpa := range v.Autoscalers {
-		kind, _, _ := unstructured.NestedString(hpa.Object, "spec", "scaleTargetRef", "kind")
-		name, _, _ := unstructured.NestedString(hpa.Object, "spec", "scaleTargetRef", "name")
-		if (kind == "Deployment" || kind == "" && hpa.GetKind() == "ScaledObject") && name == d.GetName() {
-			return hpa.GetKind() + " " + hpa.GetName()
-		}
-	}
-	return ""
 }
 
 // routesManager names who manages a route, or the rule with a subset, that is

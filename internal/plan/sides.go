@@ -16,7 +16,7 @@ const templateHash = "pod-template-hash"
 // original has of it while a release finishes in place.
 func (v *view) theCloneSide() release.Side {
 	side := v.side(v.clone, func(p Pod) bool { return v.version(p) == v.claim.Grayscale.Version && !v.renewed(p) })
-	side.Scaled = v.clone != nil && v.autoscaler(v.clone) != ""
+	side.Scaler = v.scaler(v.clone)
 	return side
 }
 
@@ -26,7 +26,7 @@ func (v *view) theOriginalSide() release.Side {
 	if v.original == nil || v.claim.Finish != intent.InPlace {
 		return side
 	}
-	side.Updated, side.Scaled = v.updated(), v.autoscaler(v.original) != ""
+	side.Updated, side.Scaler = v.updated(), v.scaler(v.original)
 	side.Paused, _, _ = unstructured.NestedBool(v.original.Object, "spec", "paused")
 	renewed := v.side(v.original, v.renewed)
 	side.Renewed = renewed.Ready

@@ -91,7 +91,7 @@ func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 	s.SetCondition(release.Progressing, moving, reason, cmp.Or(message, s.Phase.Sentence()), v.now)
 
 	need := release.Replicas(intent.Share{Weight: o.Routes.Max, Mirror: o.Routes.Mirror}, s.Form, o.Asked.Policy.Replicas, s.Peak)
-	if o.Clone.Scaled {
+	if o.Clone.Scaler != "" {
 		need = min(need, o.Clone.Replicas) // its autoscaler knows better
 	}
 	pods := o.Clone.Ready + o.Origin.Renewed

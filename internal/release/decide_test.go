@@ -76,7 +76,7 @@ func green(o *release.Observation)      { o.Status.Form = intent.BlueGreen }
 func inPlace(o *release.Observation)    { o.Status.Finish = intent.InPlace }
 func source(o *release.Observation)     { o.Asked.Source = "Helm" }
 func unrouted(o *release.Observation)   { o.Asked.Unrouted = "Ingress shop/front" }
-func autoscaled(o *release.Observation) { o.Clone.Scaled = true }
+func autoscaled(o *release.Observation) { o.Clone.Scaler = "HorizontalPodAutoscaler clone, minReplicas 1" }
 func leaving(o *release.Observation)    { o.Clone.Leaving = true }
 
 // renewed says that the original has the new template, with that many new pods

@@ -70,7 +70,7 @@ type Side struct {
 	Endpoints  int32 // endpoints in any state
 	ReadySince time.Time
 	Trouble    string // of a pod: "ImagePullBackOff: …"
-	Scaled     bool   // an autoscaler scales it
+	Scaler     string // who scales it: "HorizontalPodAutoscaler reviews, minReplicas 2"; empty: nobody
 	// Of the original, where the release finishes in place:
 	Updated   bool  // its template is the grayscale version's
 	Renewed   int32 // its pods of the grayscale version that take requests
@@ -106,17 +106,17 @@ func (o Observation) need(share intent.Share) int32 {
 // all is the count that the grayscale version needs to hold all traffic; once it
 // does, an autoscaler of its own knows better.
 func (o Observation) all() int32 {
-	if o.Clone.Scaled && o.Clone.Replicas > 0 && o.holdsAll() {
+	if o.Clone.Scaler != "" && o.Clone.Replicas > 0 && o.holdsAll() {
 		return o.Clone.Replicas
 	}
 	return o.need(everything)
 }
 
 // renewedAll says whether the original's new pods can hold all traffic without
-// the clone's: as many as those or, where an autoscaler sees both share the
-// traffic, as many as that one wants.
+// the clone's: as many as those, whoever scales them. An autoscaler of the original
+// sees but the share that its own pods have, and follows only once it is too late.
 func (o Observation) renewedAll() bool {
-	return o.Origin.RolledOut && (o.Asked.Undersized || o.Origin.Scaled || o.Origin.Renewed >= o.all())
+	return o.Origin.RolledOut && (o.Asked.Undersized || o.Origin.Renewed >= o.all())
 }
 
 // everything is the share of a version that has taken over.

@@ -63,14 +63,17 @@ func yielding(o Observation, d Decision) Decision {
 }
 
 // few says whether the original was scaled down since, so that it could not hold
-// what the clone holds. An autoscaler knows better: it sees its pods' load.
+// what the clone holds: by an autoscaler, too, for idle it needs no pods.
 func (o Observation) few() bool {
-	return !o.Asked.Undersized && !o.Origin.Scaled && o.Origin.Replicas < o.all()
+	return !o.Asked.Undersized && o.Origin.Replicas < o.all()
 }
 
 func (o Observation) scaleUp() string {
-	return fmt.Sprintf("the clone holds the traffic with %d pods, and the original has %d: kubectl scale deployment/%s --replicas=%d, or accept: undersized",
-		o.all(), o.Origin.Replicas, o.Status.Original.Name, o.all())
+	how := fmt.Sprintf("kubectl scale deployment/%s --replicas=%d", o.Status.Original.Name, o.all())
+	if o.Origin.Scaler != "" {
+		how = fmt.Sprintf("let its autoscaler (%s) have at least %d until the release has ended", o.Origin.Scaler, o.all())
+	}
+	return fmt.Sprintf("the clone holds the traffic with %d pods, and the original has %d: %s, or accept: undersized", o.all(), o.Origin.Replicas, how)
 }
 
 func (o Observation) paused() string {

@@ -157,7 +157,7 @@ func (o Observation) clone(d *Decision) {
 func (o Observation) replicas() int32 {
 	need := max(o.need(o.asked()), o.need(o.live()))
 	switch {
-	case !o.Clone.Scaled || o.Clone.Replicas == 0:
+	case o.Clone.Scaler == "" || o.Clone.Replicas == 0:
 		return need
 	case o.Routes.Within:
 		return o.Clone.Replicas
