@@ -17,7 +17,7 @@ func TestCancelLocally(t *testing.T) {
 	scale(t, "0")
 	defer scale(t, "2")
 	out, said := grayscale(t, 0, "cancel", "orphan-v2", "--local")
-	says(t, out, "Cancelled by hand")
+	says(t, out, "cancelled by hand")
 	says(t, said, "until the controller returns")
 	if out, err := kubectl("", "-n", namespace, "get", "deploy", "orphan-v2"); err == nil {
 		t.Errorf("the clone is still there: %s", out)

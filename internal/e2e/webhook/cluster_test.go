@@ -86,7 +86,8 @@ func object(apiVersion, kind, namespace, name string) *unstructured.Unstructured
 	return u
 }
 
-// deployment is reviews, version v1, without pods.
+// deployment is reviews, version v1, without pods; those that it gets later leave at
+// once.
 func deployment(namespace, name string, annotations map[string]string) *unstructured.Unstructured {
 	return of(fmt.Sprintf(`
 apiVersion: apps/v1
@@ -96,7 +97,7 @@ spec:
   replicas: 0
   selector: {matchLabels: {app: reviews, version: v1}}
   template:
-    metadata: {labels: {app: reviews, version: v1}}
+    metadata: {labels: {app: reviews, version: v1}, annotations: {testbed/drain: "0"}}
     spec: {containers: [{name: reviews, image: "shop/reviews:1.0"}]}
 `, name, namespace), annotations)
 }
@@ -193,8 +194,10 @@ func metadata(field string, values map[string]any) string {
 }
 
 func (c cluster) try(o *unstructured.Unstructured, patch string) error {
-	return c.Patch(c.Context(), o.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)))
+	return c.Patch(c.Context(), o.DeepCopy(), merge(patch))
 }
+
+func merge(patch string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(patch)) }
 
 func (c cluster) patched(o *unstructured.Unstructured, patch string) {
 	c.Helper()

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +24,7 @@ type countingServer struct {
 	webhookserver.Server
 	sync.Mutex
 	calls map[string]int
+	delay atomic.Int64 // of each answer, in nanoseconds
 }
 
 // counting is a manager whose webhooks are counted.
@@ -48,6 +51,11 @@ func (s *countingServer) Register(path string, hook http.Handler) {
 			s.Lock()
 			s.calls[path]++
 			s.Unlock()
+		}
+		select {
+		case <-time.After(time.Duration(s.delay.Load())):
+		case <-r.Context().Done():
+			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		hook.ServeHTTP(w, r)

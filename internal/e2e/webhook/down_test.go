@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,14 +11,20 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 )
 
-// down has the API server call nobody instead of us, until the test ends.
+// down has the API server call a port of nobody's instead of us, until the test ends.
 func down(t *testing.T) {
 	t.Helper()
 	nobody, err := free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	redirect(t, t.Context(), "https://localhost:"+strconv.Itoa(nobody))
+	instead(t, local(nobody))
+}
+
+// instead has the API server call there, where nobody answers, until the test ends.
+func instead(t *testing.T, there where) {
+	t.Helper()
+	redirect(t, t.Context(), there)
 	refused := func() (bool, error) {
 		err := admin().Create(t.Context(), deployment("default", "probe", good()), client.DryRunAll)
 		return err != nil && !isAnswer(err), nil
@@ -29,7 +34,7 @@ func down(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		ctx := context.Background()
-		redirect(t, ctx, "https://localhost:"+strconv.Itoa(port))
+		redirect(t, ctx, local(port))
 		if err := answered(ctx); err != nil {
 			t.Error(err)
 		}
@@ -42,14 +47,14 @@ func isAnswer(err error) bool {
 	return strings.Contains(err.Error(), "denied the request")
 }
 
-func redirect(t *testing.T, ctx context.Context, host string) {
+func redirect(t *testing.T, ctx context.Context, there where) {
 	t.Helper()
 	for _, kind := range []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"} {
 		u := object("admissionregistration.k8s.io/v1", kind, "", name)
 		if err := admin().Get(ctx, client.ObjectKeyFromObject(u), u); err != nil {
 			t.Fatal(err)
 		}
-		if err := dial(u, host); err != nil {
+		if err := dial(u, there); err != nil {
 			t.Fatal(err)
 		}
 		if err := admin().Update(ctx, u); err != nil {

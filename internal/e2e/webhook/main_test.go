@@ -214,7 +214,7 @@ func configurations() (out []client.Object, err error) {
 		if err := yaml.Unmarshal([]byte(document), &u.Object); err != nil {
 			return nil, err
 		}
-		if err := dial(u, "https://localhost:"+strconv.Itoa(port)); err != nil {
+		if err := dial(u, local(port)); err != nil {
 			return nil, err
 		}
 		out = append(out, u)
@@ -222,8 +222,19 @@ func configurations() (out []client.Object, err error) {
 	return out, nil
 }
 
-// dial has the webhooks of a configuration called at a host.
-func dial(u *unstructured.Unstructured, host string) error {
+// where sets in a webhook's clientConfig whom the API server calls for a path.
+type where func(clientConfig map[string]any, path string)
+
+// local is a port of this machine.
+func local(port int) where {
+	return func(clientConfig map[string]any, path string) {
+		delete(clientConfig, "service")
+		clientConfig["url"] = "https://localhost:" + strconv.Itoa(port) + path
+	}
+}
+
+// dial has the webhooks of a configuration called there.
+func dial(u *unstructured.Unstructured, there where) error {
 	hooks, _, err := unstructured.NestedSlice(u.Object, "webhooks")
 	if err != nil {
 		return err
@@ -235,8 +246,7 @@ func dial(u *unstructured.Unstructured, host string) error {
 			url := to["url"].(string)
 			path = url[strings.LastIndex(url, "/"):]
 		}
-		delete(to, "service")
-		to["url"] = host + path
+		there(to, path)
 	}
 	return unstructured.SetNestedSlice(u.Object, hooks, "webhooks")
 }
