@@ -3,8 +3,6 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -80,20 +78,17 @@ var managed = map[string]string{"VirtualService": "/spec/http", "DestinationRule
 
 // ignoring gives the rule to paste, in the words of the tool that writes.
 func ignoring(u *unstructured.Unstructured, manager string) string {
-	tool, group := workload.Manager(u), u.GroupVersionKind().Group
-	is := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(manager, name) })
-	}
-	switch {
-	case is("argocd") || tool == "Argo CD":
+	group := u.GroupVersionKind().Group
+	switch cmp.Or(workload.Tool(manager), workload.Manager(u)) {
+	case workload.ArgoCD:
 		// https://argo-cd.readthedocs.io/en/stable/user-guide/diffing/
 		return fmt.Sprintf("add to the spec of the Argo CD Application ignoreDifferences: [{group: %s, kind: %s, namespace: %s, name: %s, managedFieldsManagers: [%s]}] and syncPolicy: {syncOptions: [RespectIgnoreDifferences=true]}",
 			group, u.GetKind(), u.GetNamespace(), u.GetName(), FieldManager)
-	case is("helm-controller"):
+	case workload.FluxHelm:
 		// https://fluxcd.io/flux/components/helm/helmreleases/#ignore-rules
 		return fmt.Sprintf("add to the spec of the HelmRelease driftDetection: {mode: enabled, ignore: [{paths: [%s], target: {group: %s, kind: %s, namespace: %s, name: %s}}]}",
 			managed[u.GetKind()], group, u.GetKind(), u.GetNamespace(), u.GetName())
-	case is("kustomize-controller") || tool == "Flux":
+	case workload.Flux:
 		// https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
 		return "add to the object's annotations in Git, until the release ends, kustomize.toolkit.fluxcd.io/ssa: IfNotPresent"
 	default:

@@ -18,6 +18,10 @@ var expressive = strings.Replace(reviews, "matchLabels: {app: reviews, version: 
 // helms is the renewable app, installed by Helm.
 var helms = strings.Replace(renewable, "metadata: {name: reviews-v1, namespace: shop,", "metadata: {name: reviews-v1, namespace: shop, annotations: {meta.helm.sh/release-name: shop},", 1)
 
+// argos is the same by an Argo CD that tracks by a label: it is known by what it wrote.
+var argos = strings.Replace(renewable, "metadata: {name: reviews-v1, namespace: shop, labels: {",
+	"metadata: {name: reviews-v1, namespace: shop, managedFields: [{manager: argocd-controller, operation: Update, apiVersion: apps/v1}], labels: {app.kubernetes.io/instance: shop, ", 1)
+
 // asksHere is an intent that starts a release of reviews that finishes in place.
 func asksHere(more ...string) step { return asks(append([]string{"finish=in-place"}, more...)...) }
 
@@ -138,6 +142,7 @@ var inPlaces = []scenario{
 	{"source: Helm rolls the original out", []string{helms, plainRoute}, append(inPlace[:3:3], rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0"))), release.Finished},
 	{"source: Helm rolls it out before a finish is asked", []string{helms, subsetRoute, subsetRule}, []step{asksHere("traffic=grayscale"), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0")), annotate("end=finish")}, release.Finished},
 	{"source: Helm rolls something else out", []string{helms, plainRoute}, append(inPlace[:3:3], rolls("reviews-v1", "by Helm", withLimit), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0"))), release.Finished},
+	{"source: Argo CD, which tracks by a label", []string{argos, plainRoute}, append(inPlace[:3:3], rolls("reviews-v1", "by Argo CD", withVersion("v2", "shop/reviews:2.0"))), release.Finished},
 	{"source: cancelled while it waits", []string{helms, plainRoute}, append(inPlace[:3:3], annotate("end=cancel")), release.Cancelled},
 	{"source: rolled out, then cancelled", []string{helms, subsetRoute, subsetRule}, []step{asksHere("traffic=grayscale"), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0")), annotate("end=cancel")}, release.Finished},
 	{"source: rolled out, then traffic is to go back", []string{helms, subsetRoute, subsetRule}, []step{asksHere("traffic=grayscale"), rolls("reviews-v1", "by Helm", withVersion("v2", "shop/reviews:2.0")), annotate("traffic=original"), annotate("traffic=policy", "weight=50"), annotate("traffic=grayscale", "end=finish")}, release.Finished},

@@ -110,21 +110,35 @@ func TestFreed(t *testing.T) {
 	}
 }
 
+// written is managedFields after kubectl and another manager.
+func written(manager, subresource string) []any {
+	return []any{
+		map[string]any{"manager": "kubectl", "operation": "Update", "apiVersion": "apps/v1"},
+		map[string]any{"manager": manager, "operation": "Apply", "apiVersion": "apps/v1", "subresource": subresource},
+	}
+}
+
 func TestManager(t *testing.T) {
 	for name, test := range map[string]struct {
 		metadata map[string]any
 		want     string
 	}{
-		"nobody":            {map[string]any{"annotations": map[string]any{"kubectl.kubernetes.io/last-applied-configuration": "{}"}}, ""},
-		"Helm":              {map[string]any{"annotations": map[string]any{"meta.helm.sh/release-name": "shop"}}, "Helm"},
-		"Helm by its label": {map[string]any{"labels": map[string]any{"app.kubernetes.io/managed-by": "Helm"}}, "Helm"},
-		"another manager":   {map[string]any{"labels": map[string]any{"app.kubernetes.io/managed-by": "me"}}, ""},
-		"Argo CD":           {map[string]any{"annotations": map[string]any{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/reviews"}}, "Argo CD"},
-		"Argo CD by label":  {map[string]any{"labels": map[string]any{"argocd.argoproj.io/instance": "shop"}}, "Argo CD"},
-		"Flux":              {map[string]any{"labels": map[string]any{"kustomize.toolkit.fluxcd.io/name": "shop"}}, "Flux"},
-		"Flux's Helm":       {map[string]any{"labels": map[string]any{"helm.toolkit.fluxcd.io/name": "shop"}}, "Flux"},
-		"an owner":          {map[string]any{"ownerReferences": []any{map[string]any{"kind": "App", "name": "shop", "apiVersion": "v1", "uid": "u", "controller": true}}}, "App shop"},
-		"no controller":     {map[string]any{"ownerReferences": []any{map[string]any{"kind": "App", "name": "shop", "apiVersion": "v1", "uid": "u"}}}, ""},
+		"nobody":                            {map[string]any{"annotations": map[string]any{"kubectl.kubernetes.io/last-applied-configuration": "{}"}}, ""},
+		"Helm":                              {map[string]any{"annotations": map[string]any{"meta.helm.sh/release-name": "shop"}}, "Helm"},
+		"Helm by its label":                 {map[string]any{"labels": map[string]any{"app.kubernetes.io/managed-by": "Helm"}}, "Helm"},
+		"another manager":                   {map[string]any{"labels": map[string]any{"app.kubernetes.io/managed-by": "me"}}, ""},
+		"Argo CD":                           {map[string]any{"annotations": map[string]any{"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/reviews"}}, "Argo CD"},
+		"Argo CD by label":                  {map[string]any{"labels": map[string]any{"argocd.argoproj.io/instance": "shop"}}, "Argo CD"},
+		"Flux":                              {map[string]any{"labels": map[string]any{"kustomize.toolkit.fluxcd.io/name": "shop"}}, "Flux"},
+		"Flux's Helm":                       {map[string]any{"labels": map[string]any{"helm.toolkit.fluxcd.io/name": "shop"}, "annotations": map[string]any{"meta.helm.sh/release-name": "shop"}}, "Flux's helm-controller"},
+		"Argo CD by the label of everybody": {map[string]any{"labels": map[string]any{"app.kubernetes.io/instance": "shop"}, "managedFields": written("argocd-controller", "")}, "Argo CD"},
+		"that label alone":                  {map[string]any{"labels": map[string]any{"app.kubernetes.io/instance": "shop"}, "managedFields": written("kubectl-client-side-apply", "")}, ""},
+		"Flux by what it wrote":             {map[string]any{"managedFields": written("kustomize-controller", "")}, "Flux"},
+		"Flux's Helm by what it wrote":      {map[string]any{"managedFields": written("helm-controller", "")}, "Flux's helm-controller"},
+		"Helm by what it wrote":             {map[string]any{"managedFields": written("helm", "")}, "Helm"},
+		"who writes the status alone":       {map[string]any{"managedFields": written("argocd-controller", "status")}, ""},
+		"an owner":                          {map[string]any{"ownerReferences": []any{map[string]any{"kind": "App", "name": "shop", "apiVersion": "v1", "uid": "u", "controller": true}}}, "App shop"},
+		"no controller":                     {map[string]any{"ownerReferences": []any{map[string]any{"kind": "App", "name": "shop", "apiVersion": "v1", "uid": "u"}}}, ""},
 	} {
 		if got := workload.Manager(&unstructured.Unstructured{Object: map[string]any{"metadata": test.metadata}}); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
