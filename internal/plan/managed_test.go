@@ -19,29 +19,41 @@ func TestManagedFaults(t *testing.T) {
 		"kind": "HorizontalPodAutoscaler", "metadata": map[string]any{"name": "scaler"},
 		"spec": map[string]any{"scaleTargetRef": map[string]any{"kind": "Deployment", "name": "reviews-v1"}},
 	}}
-	vs := istio("VirtualService", "shop", "users", map[string]any{
-		"hosts": []any{"reviews"},
-		"http":  []any{map[string]any{"route": []any{map[string]any{"destination": map[string]any{"host": "reviews", "subset": "old"}}}}},
-	})
-	vs.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})
+	routed := func(name string, to map[string]any, labels map[string]string) *unstructured.Unstructured {
+		to["host"] = "reviews"
+		vs := istio("VirtualService", "shop", name, map[string]any{
+			"hosts": []any{name},
+			"http":  []any{map[string]any{"route": []any{map[string]any{"destination": to}}}},
+		})
+		vs.SetLabels(labels)
+		return vs
+	}
+	helm := map[string]string{"app.kubernetes.io/managed-by": "Helm"}
+	toOld := func(labels map[string]string) *unstructured.Unstructured {
+		return routed("reviews", map[string]any{"subset": "old"}, labels)
+	}
+	toAny := routed("front", map[string]any{}, helm)
+	type routes = []*unstructured.Unstructured
 	rule := istio("DestinationRule", "shop", "reviews", map[string]any{
 		"host": "reviews", "subsets": []any{map[string]any{"name": "old", "labels": map[string]any{"version": "v1"}}},
 	})
 	for name, c := range map[string]struct {
 		finish intent.Finish
 		hpa    bool
-		routes bool
+		routes routes
 		end    intent.End
 		accept []intent.Risk
 		want   string // empty: nothing is refused
 	}{
-		"nobody":                         {intent.Replace, false, false, intent.EndFinish, nil, ""},
-		"an autoscaler":                  {intent.Replace, true, false, intent.EndFinish, nil, "HorizontalPodAutoscaler scaler"},
-		"an autoscaler, in place":        {intent.InPlace, true, false, intent.EndFinish, nil, ""},
-		"an autoscaler, accepted":        {intent.Replace, true, false, intent.EndFinish, []intent.Risk{intent.Managed}, ""},
-		"an autoscaler, not yet the end": {intent.Replace, true, false, "", nil, ""},
-		"a route":                        {intent.Replace, false, true, intent.EndFinish, nil, "Helm, who manages VirtualService shop/users"},
-		"a route, in place":              {intent.InPlace, false, true, intent.EndFinish, nil, "Helm, who manages VirtualService shop/users"},
+		"nobody":                         {intent.Replace, false, nil, intent.EndFinish, nil, ""},
+		"an autoscaler":                  {intent.Replace, true, nil, intent.EndFinish, nil, "HorizontalPodAutoscaler scaler"},
+		"an autoscaler, in place":        {intent.InPlace, true, nil, intent.EndFinish, nil, ""},
+		"an autoscaler, accepted":        {intent.Replace, true, nil, intent.EndFinish, []intent.Risk{intent.Managed}, ""},
+		"an autoscaler, not yet the end": {intent.Replace, true, nil, "", nil, ""},
+		"a route":                        {intent.Replace, false, routes{toOld(helm)}, intent.EndFinish, nil, "Helm, who manages VirtualService shop/reviews"},
+		"a route, in place":              {intent.InPlace, false, routes{toOld(helm)}, intent.EndFinish, nil, "Helm, who manages VirtualService shop/reviews"},
+		"a route that names no version":  {intent.Replace, false, routes{toAny}, intent.EndFinish, nil, ""},
+		"a route that names no version, beside one of nobody's that does": {intent.Replace, false, routes{toAny, toOld(nil)}, intent.EndFinish, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := plainService(map[string]any{"name": "http", "port": int64(80)})
@@ -68,8 +80,8 @@ func TestManagedFaults(t *testing.T) {
 			if c.hpa {
 				s.Autoscalers = []*unstructured.Unstructured{hpa}
 			}
-			if c.routes {
-				s.VirtualServices, s.DestinationRules = []*unstructured.Unstructured{vs}, []*unstructured.Unstructured{rule}
+			if len(c.routes) > 0 {
+				s.VirtualServices, s.DestinationRules = c.routes, routes{rule}
 			}
 			i, bad := intent.Parse(d.GetAnnotations())
 			if len(bad) > 0 {

@@ -85,6 +85,12 @@ func (v view) torn(label string) (alike, torn []string) {
 	return alike, torn
 }
 
+// moved says whether the user's own routes in a VirtualService are moved.
+func (v view) moved(r routing, moves map[string]string) bool {
+	users := route.Strip(r.vs)
+	return !r.own && !same(users, route.Retarget(users, v.Key, moves))
+}
+
 func (v view) moves() map[string]string {
 	moves, _ := v.successors()
 	return moves
@@ -119,7 +125,7 @@ func (v *view) managers() (managed, source string) {
 			original = hpa.GetKind() + " " + hpa.GetName()
 		}
 	}
-	if original == "" && len(v.named()) > 0 {
+	if original == "" {
 		original = v.routesManager()
 	}
 	return original, source
@@ -128,12 +134,12 @@ func (v *view) managers() (managed, source string) {
 // routesManager names who manages a route, or the rule with a subset, that is
 // moved at the end.
 func (v *view) routesManager() string {
+	moves, rules := v.successors()
 	for _, r := range v.routes {
-		if who := workload.Manager(r.vs); who != "" && !r.own {
+		if who := workload.Manager(r.vs); who != "" && v.moved(r, moves) {
 			return who + ", who manages VirtualService " + r.vs.GetNamespace() + "/" + r.vs.GetName()
 		}
 	}
-	_, rules := v.successors()
 	for rule := range rules {
 		if who := workload.Manager(rule); who != "" {
 			return who + ", who manages DestinationRule " + rule.GetNamespace() + "/" + rule.GetName()

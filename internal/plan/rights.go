@@ -11,7 +11,6 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
@@ -105,7 +104,7 @@ func (v view) endRights(out *rights) {
 	}
 	moves, rules := v.successors()
 	for _, r := range v.routes {
-		if !r.own && !same(route.Strip(r.vs), route.Retarget(route.Strip(r.vs), v.Key, moves)) {
+		if v.moved(r, moves) {
 			out.add("update", virtualServices, r.vs)
 		}
 	}
