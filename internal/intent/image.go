@@ -64,9 +64,10 @@ func isReference(ref string) error {
 }
 
 // Images gives the new image of every container whose image changes. value is
-// the annotation's; current is the image by container, init containers too.
+// the annotation's; current is the image by container, init containers too; main
+// are the containers that are none.
 // A value that changes nothing is a fault, for it would make two equal versions.
-func Images(value string, current map[string]string) (map[string]string, Faults) {
+func Images(value string, current map[string]string, main []string) (map[string]string, Faults) {
 	bad := func(why, right string) (map[string]string, Faults) {
 		return nil, Faults{{Kind: Invalid, At: KeyImage, Value: value, Why: why, Right: right}}
 	}
@@ -79,7 +80,7 @@ func Images(value string, current map[string]string) (map[string]string, Faults)
 	}
 	changed := map[string]string{}
 	for _, container := range slices.Sorted(maps.Keys(refs)) {
-		target, why := targetOf(container, refs[container], current)
+		target, why := targetOf(container, refs[container], current, main)
 		if why != "" {
 			return bad(why, "write container=ref with one of "+strings.Join(slices.Sorted(maps.Keys(current)), ", "))
 		}
@@ -93,27 +94,36 @@ func Images(value string, current map[string]string) (map[string]string, Faults)
 	return changed, nil
 }
 
-// targetOf finds the container that a reference is for.
-func targetOf(container, ref string, current map[string]string) (name, why string) {
+// targetOf finds the container that a reference is for. One that names none is for
+// the only container of its repository, init containers counted in; a tag is for the
+// only one that is no init container, and so is what nobody has the repository of.
+// But where an init container is of that one's repository it may be meant as well,
+// for it is often another command of the same program.
+func targetOf(container, ref string, current map[string]string, main []string) (name, why string) {
 	if container != "" {
 		if _, ok := current[container]; !ok {
 			return "", fmt.Sprintf("names container %q, which the workload lacks", container)
 		}
 		return container, ""
 	}
+	repo := ""
+	switch {
+	case !onlyTag.MatchString(ref):
+		repo = repository(ref)
+	case len(main) == 1:
+		repo = repository(current[main[0]])
+	}
 	var same []string
 	for name, image := range current {
-		if !onlyTag.MatchString(ref) && repository(image) == repository(ref) {
+		if repo != "" && repository(image) == repo {
 			same = append(same, name)
 		}
 	}
 	switch {
 	case len(same) == 1:
 		return same[0], ""
-	case len(current) == 1:
-		for name := range current {
-			return name, ""
-		}
+	case len(main) == 1 && len(same) == 0:
+		return main[0], ""
 	}
 	return "", fmt.Sprintf("does not say which of %d containers it is for", len(current))
 }

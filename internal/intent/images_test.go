@@ -11,6 +11,9 @@ import (
 func TestImages(t *testing.T) {
 	one := map[string]string{"app": "registry:5000/shop/reviews:1.0"}
 	two := map[string]string{"app": "shop/reviews:1.0", "proxy": "envoy:1.39"}
+	init := map[string]string{"app": "shop/reviews:1.0", "init wait": "busybox:1.36"}
+	migrates := map[string]string{"app": "shop/reviews:1.0", "init migrate": "docker.io/shop/reviews:1.0"}
+	three := map[string]string{"app": "shop/reviews:1.0", "proxy": "envoy:1.39", "init wait": "busybox:1.36"}
 	digest := "@sha256:" + strings.Repeat("a", 64)
 	for name, test := range map[string]struct {
 		value   string
@@ -18,23 +21,37 @@ func TestImages(t *testing.T) {
 		want    map[string]string // nil: refused
 		why     string
 	}{
-		"a tag":                        {"2.0", one, map[string]string{"app": "registry:5000/shop/reviews:2.0"}, ""},
-		"a tag for an untagged image":  {"2.0", map[string]string{"app": "registry:5000/reviews"}, map[string]string{"app": "registry:5000/reviews:2.0"}, ""},
-		"a tag in place of a digest":   {"2.0", map[string]string{"app": "shop/reviews:1.0" + digest}, map[string]string{"app": "shop/reviews:2.0"}, ""},
-		"another repository":           {"shop/next:1.0", one, map[string]string{"app": "shop/next:1.0"}, ""},
-		"a digest":                     {"shop/reviews" + digest, one, map[string]string{"app": "shop/reviews" + digest}, ""},
-		"the container by repository":  {"envoy:1.40", two, map[string]string{"proxy": "envoy:1.40"}, ""},
-		"in Docker's own repository":   {"docker.io/library/envoy:1.40", two, map[string]string{"proxy": "docker.io/library/envoy:1.40"}, ""},
-		"by container":                 {"app=2.0", two, map[string]string{"app": "shop/reviews:2.0"}, ""},
-		"two containers":               {"app=2.0, proxy=1.40", two, map[string]string{"app": "shop/reviews:2.0", "proxy": "envoy:1.40"}, ""},
-		"two, and one is the same":     {"app=2.0,proxy=1.39", two, map[string]string{"app": "shop/reviews:2.0"}, ""},
-		"the same tag":                 {"1.0", one, nil, `"1.0" is the image that runs already; write another one`},
-		"a tag, and two containers":    {"2.0", two, nil, `"2.0" does not say which of 2 containers it is for; write container=ref with one of app, proxy`},
-		"a container that isn't there": {"db=2.0", two, nil, `"db=2.0" names container "db", which the workload lacks; write container=ref with one of app, proxy`},
-		"none":                         {"", one, nil, ` is missing, so the versions would not differ; write the new image's tag, or other settings in grayscale.dev/patch`},
+		"a tag":                                                  {"2.0", one, map[string]string{"app": "registry:5000/shop/reviews:2.0"}, ""},
+		"a tag for an untagged image":                            {"2.0", map[string]string{"app": "registry:5000/reviews"}, map[string]string{"app": "registry:5000/reviews:2.0"}, ""},
+		"a tag in place of a digest":                             {"2.0", map[string]string{"app": "shop/reviews:1.0" + digest}, map[string]string{"app": "shop/reviews:2.0"}, ""},
+		"another repository":                                     {"shop/next:1.0", one, map[string]string{"app": "shop/next:1.0"}, ""},
+		"a digest":                                               {"shop/reviews" + digest, one, map[string]string{"app": "shop/reviews" + digest}, ""},
+		"the container by repository":                            {"envoy:1.40", two, map[string]string{"proxy": "envoy:1.40"}, ""},
+		"in Docker's own repository":                             {"docker.io/library/envoy:1.40", two, map[string]string{"proxy": "docker.io/library/envoy:1.40"}, ""},
+		"by container":                                           {"app=2.0", two, map[string]string{"app": "shop/reviews:2.0"}, ""},
+		"two containers":                                         {"app=2.0, proxy=1.40", two, map[string]string{"app": "shop/reviews:2.0", "proxy": "envoy:1.40"}, ""},
+		"two, and one is the same":                               {"app=2.0,proxy=1.39", two, map[string]string{"app": "shop/reviews:2.0"}, ""},
+		"the same tag":                                           {"1.0", one, nil, `"1.0" is the image that runs already; write another one`},
+		"a tag, and two containers":                              {"2.0", two, nil, `"2.0" does not say which of 2 containers it is for; write container=ref with one of app, proxy`},
+		"a container that isn't there":                           {"db=2.0", two, nil, `"db=2.0" names container "db", which the workload lacks; write container=ref with one of app, proxy`},
+		"a tag, beside an init container":                        {"2.0", init, map[string]string{"app": "shop/reviews:2.0"}, ""},
+		"another repository, beside an init container":           {"shop/next:2.0", init, map[string]string{"app": "shop/next:2.0"}, ""},
+		"the init container by repository":                       {"busybox:1.37", init, map[string]string{"init wait": "busybox:1.37"}, ""},
+		"a tag, and two beside an init container":                {"2.0", three, nil, `"2.0" does not say which of 3 containers it is for; write container=ref with one of app, init wait, proxy`},
+		"a tag, and an init container of the same program":       {"2.0", migrates, nil, `"2.0" does not say which of 2 containers it is for; write container=ref with one of app, init migrate`},
+		"a reference, and an init container of the same program": {"shop/reviews:2.0", migrates, nil, `"shop/reviews:2.0" does not say which of 2 containers it is for; write container=ref with one of app, init migrate`},
+		"the program in both":                                    {"app=2.0,init migrate=2.0", migrates, map[string]string{"app": "shop/reviews:2.0", "init migrate": "docker.io/shop/reviews:2.0"}, ""},
+		"a tag for an image that is a bare name":                 {"2.0", map[string]string{"app": "nginx", "init wait": "busybox"}, map[string]string{"app": "nginx:2.0"}, ""},
+		"none":                                                   {"", one, nil, ` is missing, so the versions would not differ; write the new image's tag, or other settings in grayscale.dev/patch`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, faults := intent.Images(test.value, test.current)
+			var main []string
+			for container := range test.current {
+				if !strings.HasPrefix(container, "init ") {
+					main = append(main, container)
+				}
+			}
+			got, faults := intent.Images(test.value, test.current, main)
 			if test.want == nil {
 				if len(faults) != 1 || !strings.HasSuffix(faults[0].Error(), test.why) {
 					t.Errorf("got %v and %v, want the fault …%s", got, faults, test.why)

@@ -95,9 +95,10 @@ func FuzzImages(f *testing.F) {
 	f.Add("app=2.0,proxy=", "a", "b@sha256:0")
 	f.Add("envoy:1.40", "registry:5000/envoy", "envoy")
 	f.Add("app=x:y", "", "/:@")
+	f.Add("2.0", "envoy:1.39", "docker.io/library/envoy:1.39")
 	f.Fuzz(func(t *testing.T, value, app, proxy string) {
 		current := map[string]string{"app": app, "proxy": proxy}
-		images, faults := intent.Images(value, current)
+		images, faults := intent.Images(value, current, []string{"app"})
 		for container, image := range images {
 			if was, ok := current[container]; !ok || was == image {
 				t.Errorf("container %q gets %q, had %q", container, image, was)

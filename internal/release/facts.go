@@ -23,6 +23,7 @@ type Workload struct {
 	Template        map[string]string // its pods'
 	Selector        metav1.LabelSelector
 	Images          map[string]string // by container, init containers too
+	Main            []string          // the containers that are no init containers
 	Replicas        int32
 	TemplateHash    string
 }
@@ -49,6 +50,9 @@ func WorkloadOf(d *unstructured.Unstructured) Workload {
 				name, _ := m["name"].(string)
 				image, _ := m["image"].(string)
 				w.Images[name] = image
+				if list == "containers" {
+					w.Main = append(w.Main, name)
+				}
 			}
 		}
 	}

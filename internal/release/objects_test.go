@@ -18,7 +18,7 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func workload(name string, labels ...string) release.Workload {
 	w := release.Workload{
 		Namespace: "shop", Name: name, UID: types.UID("uid-" + name), Replicas: 4,
-		Template: map[string]string{"app": "reviews"}, Images: map[string]string{"app": "shop/reviews:1.0"}, TemplateHash: "hash",
+		Template: map[string]string{"app": "reviews"}, Images: map[string]string{"app": "shop/reviews:1.0"}, Main: []string{"app"}, TemplateHash: "hash",
 	}
 	for _, l := range labels {
 		key, value, _ := strings.Cut(l, "=")

@@ -101,7 +101,7 @@ func (r *resolver) images() {
 	if r.spec.Intent.Image == "" && r.spec.Intent.Patch != "" {
 		return
 	}
-	images, faults := intent.Images(r.spec.Intent.Image, r.spec.Original.Images)
+	images, faults := intent.Images(r.spec.Intent.Image, r.spec.Original.Images, r.spec.Original.Main)
 	r.spec.Images = images
 	r.faults = append(r.faults, faults...)
 }

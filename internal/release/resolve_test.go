@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -126,6 +127,20 @@ func TestCloneName(t *testing.T) {
 		if got := release.CloneName(test.original, test.version, test.next); got != test.want {
 			t.Errorf("CloneName(%q, %q, %q) is %q, want %q", test.original, test.version, test.next, got, test.want)
 		}
+	}
+}
+
+// TestMainContainers: a tag alone is for the container that is no init container.
+func TestMainContainers(t *testing.T) {
+	d := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{
+		"initContainers": []any{map[string]any{"name": "wait", "image": "busybox:1.36"}},
+		"containers":     []any{map[string]any{"name": "app", "image": "shop/reviews:1.0"}},
+	}}}}}
+	original := release.WorkloadOf(d)
+	original.Namespace, original.Name, original.Template = "shop", "reviews-v1", map[string]string{"app": "reviews", "version": "v1"}
+	spec, faults := release.Resolve(asked(t), original, release.World{Services: []release.Service{service("reviews", "app=reviews")}})
+	if len(faults) > 0 || !maps.Equal(spec.Images, map[string]string{"app": "shop/reviews:2.0"}) {
+		t.Errorf("got %v and %v, want the tag on app alone", spec.Images, faults)
 	}
 }
 

@@ -134,7 +134,8 @@ func fixed(i intent.Intent, before, after map[string]string, mine Claim) (faults
 		faults = append(faults, fixedAt(intent.KeyPatch, i.Patch, s.Grayscale.Patch, s.Task))
 	}
 	none := i.Image == "" && len(s.Grayscale.Images) == 0
-	if images, bad := intent.Images(i.Image, s.Original.Images); !none && (len(bad) > 0 || !maps.Equal(images, s.Grayscale.Images)) {
+	main := slices.Collect(maps.Keys(s.Grayscale.Images)) // what a tag alone was for, whatever containers there are now
+	if images, bad := intent.Images(i.Image, s.Original.Images, main); !none && (len(bad) > 0 || !maps.Equal(images, s.Grayscale.Images)) {
 		faults = append(faults, fixedAt(intent.KeyImage, i.Image, strings.TrimPrefix(fmt.Sprint(s.Grayscale.Images), "map"), s.Task))
 	}
 	return faults

@@ -20,6 +20,9 @@ func TestIntent(t *testing.T) {
 	cancelling := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Cancelling }))}
 	finishing := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Finishing }))}
 	ended := []release.Service{service(t, "reviews", running(func(s *release.Status) { s.Phase = release.Finished }))}
+	waiting := []release.Service{service(t, "reviews", running(func(s *release.Status) {
+		s.Original.Images = map[string]string{"reviews": "shop/reviews:1.0", "wait": "busybox:1.36"}
+	}))}
 	publishes := service(t, "reviews", nil)
 	publishes.PublishesUnready = true
 	broken := service(t, "reviews", nil)
@@ -132,6 +135,7 @@ func TestIntent(t *testing.T) {
 			name: "what is fixed, taken back", before: good("service=reviews", "form=canary", "name=reviews-v2"), after: keys("release=reviews-v2"), services: held,
 			faults: []string{`/version is fixed`, `/image is fixed while release reviews-v2 runs (it is "[reviews:shop/reviews:2.0]")`, `/finish`, `/service`},
 		},
+		{name: "a policy step, where a tag was for the one container that is no init container", before: good(), after: good("weight=10"), services: waiting},
 		{name: "the original's image, mid-way", before: good(), after: good("image=1.0"), services: held, faults: []string{`/image: "1.0" is fixed`}},
 		{name: "another form and a patch, mid-way", before: good(), after: good("form=blue-green", "patch={spec: {hostNetwork: true}}"), services: held, faults: []string{`/form: "blue-green" is fixed while release reviews-v2 runs (it is "canary")`, `/patch`}},
 		{name: "let go and taken up again", before: keys(), after: good(), services: held},
