@@ -138,6 +138,7 @@ func hypothetical(service release.Service, w release.Workload) words {
 	out.set(intent.KeyRelease, version)
 	out.set(intent.KeyService, service.Name)
 	out.set(intent.KeyVersion, version)
+	out.set(intent.KeyName, version)
 	out.set(intent.KeyImage, slices.Min(slices.Collect(maps.Keys(w.Images)))+"="+version)
 	out.set(intent.KeyFinish, string(intent.Replace))
 	return out

@@ -39,8 +39,8 @@ func Resolve(i intent.Intent, original Workload, world World) (Spec, intent.Faul
 	r.service()
 	r.images()
 	r.versions()
-	r.name()
 	r.finish()
+	r.name()
 	return r.spec, r.faults
 }
 
@@ -215,6 +215,11 @@ func (r *resolver) name() {
 			return // reported already
 		}
 		name = CloneName(original.Name, r.spec.Versions.Original, version)
+		if len(name) > validation.DNS1123LabelMaxLength && r.spec.Finish == intent.Replace {
+			r.fault(intent.Invalid, key, name, fmt.Sprintf("would be the clone's name, of %d characters, and as the version that stays it could not be released again", len(name)),
+				"write "+key+" with a name of at most 63")
+			return
+		}
 	}
 	r.spec.Clone = name
 	if faults := validation.IsDNS1123Subdomain(name); len(faults) > 0 {

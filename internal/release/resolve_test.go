@@ -17,6 +17,9 @@ func TestResolve(t *testing.T) {
 	v1 := workload("reviews-v1", "version=v1")
 	reviews := service("reviews", "app=reviews")
 	long := workload(strings.Repeat("a", 64), "version=v1")
+	longish := workload(strings.Repeat("a", 61), "version=v1")
+	longInPlace := workload(longish.Name, "version=v1")
+	delete(longInPlace.Selector.MatchLabels, "version")
 	inPlace := workload("reviews", "version=v1")
 	delete(inPlace.Selector.MatchLabels, "version")
 	expression := workload("reviews-v1", "version=v1")
@@ -87,7 +90,13 @@ func TestResolve(t *testing.T) {
 			func(s release.Spec) bool { return s.Clone == "canary" }},
 		"a long name": {nil, long, []release.Service{reviews}, nil, "",
 			"Deployment shop/" + long.Name + " has a name of 64 characters, and a label of the clone must hold it; a release needs at most 63 (Unsupported)", nil},
-		"in-place by default": {nil, inPlace, []release.Service{reviews}, nil, "", "", func(s release.Spec) bool { return s.Finish == intent.InPlace }},
+		"a default name that is too long for the next release": {nil, longish, []release.Service{reviews}, nil, "",
+			`grayscale.dev/name: "` + longish.Name + `-v2" would be the clone's name, of 64 characters, and as the version that stays it could not be released again; write grayscale.dev/name with a name of at most 63`, nil},
+		"a default name that is as long as may be": {nil, workload(longish.Name[1:], "version=v1"), []release.Service{reviews}, nil, "", "",
+			func(s release.Spec) bool { return len(s.Clone) == 63 }},
+		"a long default name, in place": {nil, longInPlace, []release.Service{reviews}, nil, "", "", func(s release.Spec) bool { return len(s.Clone) == 64 }},
+		"a short name in its place":     {[]string{"name=canary"}, longish, []release.Service{reviews}, nil, "", "", func(s release.Spec) bool { return s.Clone == "canary" }},
+		"in-place by default":           {nil, inPlace, []release.Service{reviews}, nil, "", "", func(s release.Spec) bool { return s.Finish == intent.InPlace }},
 		"in-place by default, replace written": {[]string{"finish=replace"}, inPlace, []release.Service{reviews}, nil, "", "",
 			func(s release.Spec) bool { return s.Finish == intent.Replace }},
 		"a selector with an expression of the version": {nil, expression, []release.Service{reviews}, nil, "", "", func(s release.Spec) bool { return s.Finish == intent.Replace }},
