@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/local"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
 	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
@@ -42,29 +43,38 @@ func cancelLocally(ctx context.Context, e *Env, o writeOptions, task string) err
 			return err
 		}
 	}
-	c, err := e.Client()
+	limited, stop := context.WithTimeout(ctx, o.timeout)
+	defer stop()
+	s, err := e.endByHand(limited, f, set)
 	if err != nil {
 		return err
 	}
-	limited, stop := context.WithTimeout(ctx, o.timeout)
-	defer stop()
+	return e.localEnd(f, s)
+}
+
+// endByHand runs a release that was asked to cancel until nothing of it is left but
+// the claim.
+func (e *Env) endByHand(ctx context.Context, f found, set plan.Settings) (*release.Status, error) {
+	c, err := e.Client()
+	if err != nil {
+		return nil, err
+	}
 	line := e.progress()
 	defer line.end()
 	runner := local.Runner{
 		Client: c, Settings: set, Now: e.Now, Rest: waitFor,
 		Tell: func(what string) { line.show("%s/%s: %s", f.namespace(), f.task, view.Tight(what)) },
 	}
-	s, err := runner.End(limited, types.NamespacedName{Namespace: f.namespace(), Name: f.service.GetName()})
-	line.end()
+	s, err := runner.End(ctx, types.NamespacedName{Namespace: f.namespace(), Name: f.service.GetName()})
 	switch {
 	case errors.Is(err, local.ErrNotEnding):
-		return fmt.Errorf("release %s/%s can't be cancelled any more: %w", f.namespace(), f.task, err)
-	case err != nil && (limited.Err() != nil || neverBegun(err)):
-		return e.gaveUp(cmp.Or(limited.Err(), err), fmt.Sprintf("release %s/%s is not yet cancelled; the same command goes on where it was", f.namespace(), f.task))
+		return nil, fmt.Errorf("release %s/%s can't be cancelled any more: %w", f.namespace(), f.task, err)
+	case err != nil && (ctx.Err() != nil || neverBegun(err)):
+		return nil, e.gaveUp(cmp.Or(ctx.Err(), err), fmt.Sprintf("release %s/%s is not yet cancelled; the same command goes on where it was", f.namespace(), f.task))
 	case err != nil:
-		return fmt.Errorf("cancelling release %s/%s: %w", f.namespace(), f.task, e.friendly(ctx, err))
+		return nil, fmt.Errorf("cancelling release %s/%s: %w", f.namespace(), f.task, e.friendly(ctx, err))
 	}
-	return e.localEnd(f, s)
+	return s, nil
 }
 
 func (e *Env) localEnd(f found, s *release.Status) error {

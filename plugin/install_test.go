@@ -133,12 +133,33 @@ func TestUninstall(t *testing.T) {
 func TestUninstallRefuses(t *testing.T) {
 	w := running(t, release.Routing, nil)
 	w.fails(exitFailed, []string{"still running: shop/reviews-v2", "--cancel-running"}, "uninstall")
-	w.fails(exitFailed, []string{"only a controller can end them", "it is not installed in namespace grayscale-system"}, "uninstall", "--cancel-running")
-	w.ok("install", "--image", "x:v1", "--wait=false")
-	w.fails(exitFailed, []string{"only a controller can end them", "0 of 2 pods available"}, "uninstall", "--cancel-running")
 	w.fails(exitUsage, []string{"choose one"}, "uninstall", "--cancel-running", "--force")
 	if got := w.intent("reviews-v1")["end"]; got != "" {
 		t.Errorf("a refused uninstall wrote end=%s", got)
+	}
+}
+
+// TestUninstallByHand: without a controller that is available, the releases are ended
+// all the same, whether it is installed or not.
+func TestUninstallByHand(t *testing.T) {
+	for _, down := range []string{"no controller is installed", "the controller is not available"} {
+		w := running(t, release.Routing, nil)
+		if down == "the controller is not available" {
+			w.ok("install", "--image", "x:v1", "--drain", "0s", "--propagation-delay", "0s", "--wait=false")
+		}
+		if said := w.ok("uninstall", "--cancel-running", "--purge", "--timeout", "60s"); !strings.Contains(said, down) || !strings.Contains(said, "ended by hand") {
+			t.Errorf("uninstall does not say who ends the release: %s", said)
+		}
+		if left := w.intent("reviews-v1"); len(left) > 0 {
+			t.Errorf("an intent is left: %v", left)
+		}
+		u := newObject("v1", "Service")
+		if err := w.Get(t.Context(), client.ObjectKeyFromObject(reviews), u); err != nil {
+			t.Fatal(err)
+		}
+		if got := u.GetAnnotations(); len(got) > 0 {
+			t.Errorf("the Service still has %v", got)
+		}
 	}
 }
 

@@ -32,7 +32,8 @@ func newUninstall(e *Env) *cobra.Command {
 		Long: `Remove the controller and everything of ours from the cluster.
 
 Refused while releases run. With --cancel-running they are cancelled first, and
-waited for. Only the histories on Services stay, unless --purge takes them.`,
+waited for; while no controller is available, this command ends them itself.
+Only the histories on Services stay, unless --purge takes them.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.cancel && o.force {
@@ -99,13 +100,9 @@ func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) err
 	if !o.cancel {
 		return fmt.Errorf("still running: %s; finish or cancel first, or use --cancel-running", tasks(running))
 	}
-	if is, message, err := e.controllerAvailable(ctx, o.namespace); err != nil || is == notAtAll {
-		if apierrors.IsNotFound(errors.Unwrap(err)) {
-			message = "it is not installed in namespace " + o.namespace
-		} else if err != nil {
-			return err
-		}
-		return fmt.Errorf("releases run (%s), and only a controller can end them; the controller is not available (%s): install it again, then uninstall", tasks(running), message)
+	set, down := e.settings(ctx)
+	if down != "" {
+		e.Say("%s; the releases are ended by hand", down)
 	}
 	for _, f := range running {
 		if f.broken != nil {
@@ -114,6 +111,15 @@ func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) err
 		if err := o.cancelOne(ctx, e, f); err != nil {
 			return err
 		}
+		if down == "" || !f.claimed {
+			continue
+		}
+		if _, err := e.endByHand(ctx, f, set); err != nil {
+			return err
+		}
+	}
+	if down != "" {
+		return nil // nobody closes the claims: they go with the rest
 	}
 	return o.awaitEnds(ctx, e, running)
 }

@@ -80,5 +80,6 @@ var oneByOne = []scenario{
 	{"WritesCounted", counted},
 	{"ControllerKilled", killed},
 	{"WithoutWebhook", withoutWebhook},
-	{"Uninstalled", uninstalled}, // the last: nothing of ours is there after it
+	{"Uninstalled", uninstalled},
+	{"Orphaned", orphaned}, // the last: it ends with a product that was installed anew
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // uninstalled: refused while a release runs; then nothing of ours is left but
-// the histories, then not those either; and it can be installed again.
+// the histories; and it can be installed again.
 func uninstalled(t *testing.T) {
 	w := newWorld(t)
 	w.bookshop()
@@ -33,16 +33,13 @@ func uninstalled(t *testing.T) {
 	w.nothingOfOurs(intent.AnnotationHistory)
 	tr.seen(20)
 
+	w.installed()
+}
+
+// installed installs the product as the testbed does.
+func (w *world) installed() {
+	w.t.Helper()
 	w.must("install", "--image", "grayscale-controller:dev", "--propagation-delay", "1s", "--drain", "2s")
-	tr.phase("installed again", only("v1", "v3"))
-	w.annotate("reviews-v1", "release=again", "image=v3", "weight=50")
-	w.untilLive("50")
-	w.must("uninstall", "--cancel-running", "--purge")
-	tr.settles("after that", "v3", "v1")
-	tr.phase("purged", only("v1"))
-	w.nothingOfOurs()
-	tr.seen(20)
-	w.must("install", "--image", "grayscale-controller:dev", "--propagation-delay", "1s", "--drain", "2s") // for whoever uses this mesh next
 }
 
 func (w *world) plugin(args ...string) (string, error) {
