@@ -115,11 +115,16 @@ func TestRights(t *testing.T) {
 	cached, live := []string{"get", "list", "watch"}, []string{"list"}
 	whole := append([]string{"create", "delete", "update"}, cached...)
 	budgets := schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}
+	authorization := schema.GroupVersionKind{Group: "security.istio.io", Version: "v1", Kind: "AuthorizationPolicy"}
+	networks := schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"}
+	sidecars := schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "Sidecar"}
+	monitors := schema.GroupVersionKind{Group: "monitoring.coreos.com", Version: "v1", Kind: "PodMonitor"}
 	does := map[schema.GroupVersionKind][]string{
 		snapshot.Deployments: append([]string{"patch"}, whole...), snapshot.VirtualServices: whole, snapshot.DestinationRules: whole,
 		snapshot.Services: append([]string{"patch"}, cached...), snapshot.EndpointSlices: {"list", "watch"},
 		snapshot.ReplicaSets: append([]string{"patch"}, live...), snapshot.Pods: live, snapshot.Ingresses: live,
 		snapshot.ServiceEntries: live, snapshot.Autoscalers: live, snapshot.ScaledObjects: live, budgets: live,
+		authorization: live, networks: live, sidecars: live, monitors: live,
 	}
 	for _, kind := range snapshot.Routes {
 		does[kind.WithVersion(kind.Versions[0])] = live

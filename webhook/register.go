@@ -46,7 +46,7 @@ func Register(mgr manager.Manager, o Options) error {
 	if o.Controller == "" || o.Live == nil || o.Cached == nil {
 		return errors.New("registering webhooks: Controller, Live and Cached are needed")
 	}
-	read := reader{live: o.Live, versionLabel: o.Settings.VersionLabel}
+	read := reader{live: o.Live, settings: o.Settings}
 	mesh := mesh{live: o.Live, cached: o.Cached, settings: o.Settings}
 	decoder := admission.NewDecoder(mgr.GetScheme())
 	server := mgr.GetWebhookServer()

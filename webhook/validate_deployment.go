@@ -72,6 +72,10 @@ func (h *validateDeployment) judgeIntent(ctx context.Context, req admission.Requ
 // ask answers what only the cluster can: whether the requester may do what the
 // release will do, and whether that is possible.
 func (h *validateDeployment) ask(ctx context.Context, req admission.Request, w decide.Write, ask decide.Question) (v decide.Verdict, err error) {
+	doubts := func() []string { return nil }
+	if ask.Mesh && ask.Spec != nil {
+		doubts = h.read.doubts(ctx, *ask.Spec)
+	}
 	whole, may := plan.ReleaseRight(ask.Service), w.Ours()
 	if !may {
 		if may, _, err = h.authority.may(ctx, req.UserInfo, whole); err != nil {
@@ -93,8 +97,6 @@ func (h *validateDeployment) ask(ctx context.Context, req admission.Request, w d
 	if ask.Mesh {
 		v.Faults = append(v.Faults, refusals(s, ask)...)
 	}
-	if ask.Mesh && ask.Spec != nil {
-		v.Warnings, err = h.read.counts(ctx, *ask.Spec)
-	}
-	return v, err
+	v.Warnings = doubts()
+	return v, nil
 }

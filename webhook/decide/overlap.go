@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"maps"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
@@ -45,24 +43,10 @@ func Counts(spec release.Spec, autoscalers, budgets []unstructured.Unstructured)
 	}
 	clone := podsOf(spec)
 	for _, b := range budgets {
-		if s := budget(b); s.Matches(labels.Set(spec.Original.Template)) && s.Matches(labels.Set(clone)) {
+		written, _, _ := unstructured.NestedMap(b.Object, "spec", "selector")
+		if s := selector(written); s.Matches(labels.Set(spec.Original.Template)) && s.Matches(labels.Set(clone)) {
 			both("PodDisruptionBudget", b)
 		}
 	}
 	return warnings
-}
-
-// budget reads the selector of a PodDisruptionBudget; none, or one that can't
-// be read, selects nothing.
-func budget(u unstructured.Unstructured) labels.Selector {
-	written, ok, _ := unstructured.NestedMap(u.Object, "spec", "selector")
-	var s metav1.LabelSelector
-	if !ok || runtime.DefaultUnstructuredConverter.FromUnstructured(written, &s) != nil {
-		return labels.Nothing()
-	}
-	selector, err := metav1.LabelSelectorAsSelector(&s)
-	if err != nil {
-		return labels.Nothing()
-	}
-	return selector
 }
