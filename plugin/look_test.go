@@ -346,7 +346,7 @@ func TestEndedForm(t *testing.T) {
 	} {
 		ended := statusOfClaim(reviews, reviewsV1, "reviews-v2", release.Finished, release.Policy{})
 		ended.Form, ended.Ended = form, &noon
-		w := newWorld(t, annotated(reviews, intent.AnnotationHistory, release.History{}.With(ended.Entry(), "original")))
+		w := newWorld(t, annotated(reviews, intent.AnnotationHistory, release.History{}.With(ended.Entry(), "original", nil)))
 		if said := w.ok("status", "reviews-v2"); !strings.HasPrefix(said, title) {
 			t.Errorf("%q is shown as\n%s", form, said)
 		}

@@ -159,7 +159,7 @@ func TestHistory(t *testing.T) {
 func TestStatusAfterAFinishInPlace(t *testing.T) {
 	var h release.History
 	h = h.With(release.Entry{Task: "reviews-v2", Phase: release.Finished, Original: "reviews", Clone: "reviews-v2", From: "v1", To: "v2",
-		Images: map[string]string{"reviews": "example.com/reviews:v2"}, Started: noon, Ended: noon}, "deployment-reviews")
+		Images: map[string]string{"reviews": "example.com/reviews:v2"}, Started: noon, Ended: noon}, "deployment-reviews", nil)
 	const row = "original   reviews     v1->v2   example.com/reviews:v2"
 	for version, told := range map[string]bool{"v2": true, "v3": false} { // the next release made it v3
 		w := newWorld(t, annotated(reviews, intent.AnnotationHistory, h), deployment("reviews", version, nil))

@@ -193,7 +193,7 @@ func past(service *unstructured.Unstructured, deployment *unstructured.Unstructu
 	var h release.History
 	for n, task := range tasks {
 		ended := noon.Add(time.Duration(n-10) * time.Minute)
-		h = h.With(release.Entry{Task: task, Phase: release.Cancelled, Original: deployment.GetName(), Clone: "gone", Started: ended.Add(-time.Minute), Ended: ended}, deployment.GetUID())
+		h = h.With(release.Entry{Task: task, Phase: release.Cancelled, Original: deployment.GetName(), Clone: "gone", Started: ended.Add(-time.Minute), Ended: ended}, deployment.GetUID(), nil)
 	}
 	return annotated(service, intent.AnnotationHistory, h)
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/apply"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/clip"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
@@ -89,7 +89,7 @@ func (r *Reconciler) denied(ctx context.Context, s plan.Snapshot, cause error) e
 	if !apply.IsRefused(cause) {
 		return cause
 	}
-	p := plan.Denied(s, clip(cause.Error()), r.Now())
+	p := plan.Denied(s, clip.Text(cause.Error(), noteLimit), r.Now())
 	if p.Status == nil {
 		return cause
 	}
@@ -176,28 +176,15 @@ func (r *Reconciler) emit(s plan.Snapshot, e plan.Event) {
 		related = s.Service
 	}
 	if related == nil {
-		r.Recorder.Eventf(e.On, nil, kind, e.Reason, "Release", "%s", clip(e.Message))
+		r.Recorder.Eventf(e.On, nil, kind, e.Reason, "Release", "%s", clip.Text(e.Message, noteLimit))
 		return
 	}
-	r.Recorder.Eventf(e.On, related, kind, e.Reason, "Release", "%s", clip(e.Message))
+	r.Recorder.Eventf(e.On, related, kind, e.Reason, "Release", "%s", clip.Text(e.Message, noteLimit))
 }
 
 // noteLimit is the longest note of an event, in bytes; the API server refuses a
 // longer one.
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 const noteLimit = 1024
-
-// clip cuts a note between two runes.
-func clip(note string) string {
-	const more = "…"
-	if len(note) <= noteLimit {
-		return note
-	}
-	end := noteLimit - len(more)
-	for !utf8.RuneStart(note[end]) {
-		end--
-	}
-	return note[:end] + more
-}
 
 var _ reconcile.Reconciler = (*Reconciler)(nil)

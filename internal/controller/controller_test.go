@@ -1,10 +1,8 @@
 package controller
 
 import (
-	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -13,23 +11,6 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 )
-
-// TestClip: the API server refuses a longer note, and half a rune is none.
-func TestClip(t *testing.T) {
-	for _, test := range []struct{ note, want string }{
-		{"short", "short"},
-		{strings.Repeat("a", 1024), strings.Repeat("a", 1024)},
-		{strings.Repeat("a", 1025), strings.Repeat("a", 1021) + "…"},
-		{strings.Repeat("é", 600), strings.Repeat("é", 510) + "…"},
-		{"a" + strings.Repeat("é", 600), "a" + strings.Repeat("é", 510) + "…"},
-		{strings.Repeat("😀", 300), strings.Repeat("😀", 255) + "…"},
-	} {
-		got := clip(test.note)
-		if got != test.want || len(got) > 1024 || !utf8.ValidString(got) {
-			t.Errorf("%d bytes became %d: %q", len(test.note), len(got), got)
-		}
-	}
-}
 
 func status(phase release.Phase, reason string) *release.Status {
 	s := &release.Status{Phase: phase}

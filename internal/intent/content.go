@@ -36,8 +36,9 @@ func join(at, why string) string {
 }
 
 // MostPatch is the longest patch, in bytes: it stands in the claim, which shares
-// the annotation with everything else that a release is.
-const MostPatch = 6 << 10
+// the annotation with everything else that a release is. Beside long rules or many
+// images there is less room; see release.Resolve.
+const MostPatch = 5 << 10
 
 // patch checks as much of the patch as can be checked without the template; see
 // workload.Patched for the rest.

@@ -3,7 +3,13 @@ package intent
 import (
 	"fmt"
 	"strings"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/clip"
 )
+
+// mostValue is how many bytes of a value an answer repeats: one that is hostile
+// fills it else.
+const mostValue = 120
 
 // Kind says what sort of refusal a Fault is.
 type Kind string
@@ -32,7 +38,7 @@ func (f Fault) Error() string {
 	var b strings.Builder
 	b.WriteString(f.At)
 	if f.Value != "" {
-		fmt.Fprintf(&b, ": %q", clip(f.Value))
+		fmt.Fprintf(&b, ": %q", clip.Text(f.Value, mostValue))
 	}
 	fmt.Fprintf(&b, " %s", f.Why)
 	if f.Right != "" {
@@ -45,16 +51,6 @@ func (f Fault) Error() string {
 		b.WriteString(" (Unsupported)")
 	}
 	return b.String()
-}
-
-// clip keeps a hostile value from filling the answer.
-func clip(s string) string {
-	const most = 120
-	r := []rune(s)
-	if len(r) <= most {
-		return s
-	}
-	return string(r[:most]) + "…"
 }
 
 // Faults are all that is wrong with one write.

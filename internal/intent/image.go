@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/clip"
 )
 
 // onlyTag is a tag as the OCI distribution specification has it.
@@ -55,10 +57,10 @@ func isReference(ref string) error {
 	}
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return fmt.Errorf("holds %q, which is no image reference", clip(ref))
+		return fmt.Errorf("holds %q, which is no image reference", clip.Text(ref, mostValue))
 	}
 	if reference.IsNameOnly(named) {
-		return fmt.Errorf("holds %q, which has neither tag nor digest", clip(ref))
+		return fmt.Errorf("holds %q, which has neither tag nor digest", clip.Text(ref, mostValue))
 	}
 	return nil
 }

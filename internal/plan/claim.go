@@ -55,8 +55,14 @@ func isClone(d *unstructured.Unstructured) bool {
 // the Service's resourceVersion, so the API server decides a race.
 func claimNext(s Snapshot, now time.Time) Plan {
 	p := Plan{}
+	full := s.history().Room(s.standing()) <= 0
 	for _, c := range s.candidates() {
 		faults := c.faults
+		if full { // nobody could tell who has lost
+			faults = append(faults, intent.Fault{Kind: intent.Conflict, At: intent.KeyRelease, Value: c.intent.Release,
+				Why:   fmt.Sprintf("can't start: %d Deployments still carry the intent of a release of Service %s that has ended or was rejected, and no more can be remembered", release.MostStanding, s.Key),
+				Right: "remove annotation " + intent.KeyRelease + " from them"})
+		}
 		if len(faults) == 0 {
 			faults = Refusals(s, c.spec)
 		}
@@ -71,7 +77,7 @@ func claimNext(s Snapshot, now time.Time) Plan {
 		}
 		if p.Status == nil {
 			p.Status = begun(s, c, now)
-			p.Annotations = map[string]*string{statusKey: written(p.Status)}
+			p.Annotations = s.claimed(p.Status)
 			p.Events = append(p.Events, on(Event{Reason: "Claimed", Message: fmt.Sprintf("release %s holds Service %s: %s to %s", p.Status.Task, s.Key, p.Status.Original.Version, p.Status.Grayscale.Version)}, s.Service, c.deployment)...)
 		}
 	}
@@ -95,44 +101,37 @@ func (s Snapshot) runningElsewhere(task string) string {
 
 // begun is the claim of a release that starts now.
 func begun(s Snapshot, c candidate, now time.Time) *release.Status {
-	o, labels := c.spec.Original, map[string]string{}
-	for _, key := range c.spec.Versions.VersionLabels {
-		labels[key] = o.Template[key]
-	}
-	status := &release.Status{
-		Schema: release.Schema, Task: c.intent.Release, Form: c.intent.Form, Phase: release.Pending, Finish: c.spec.Finish,
-		Service: release.Ref{Name: s.Key.Name, UID: s.Service.GetUID()},
-		Clone:   c.spec.Clone, Label: c.spec.Versions.Label,
-		Original:  release.Version{Name: o.Name, UID: o.UID, Version: c.spec.Versions.Original, Images: o.Images, Replicas: o.Replicas, Template: o.TemplateHash, Labels: labels},
-		Grayscale: release.Version{Name: c.spec.Clone, Version: c.spec.Versions.Grayscale, Images: c.spec.Images, Patch: c.intent.Patch},
-		Policy:    release.PolicyOf(c.intent),
-		Intent:    release.Written(o.Annotations), Reach: Reach(s),
-		Peak: o.Replicas, Started: now, By: c.intent.By, Steps: release.Steps{release.Step(release.Pending): now},
-	}
+	status := release.Begin(c.spec, now)
+	status.Reach = Reach(s)
 	status.SetCondition(release.Progressing, true, release.ReasonPinning, release.Pending.Sentence(), now)
 	return status
 }
 
 // reject notes in the history who asked for a Service that another release
 // holds: spent, so that it never starts later by itself. The holder's own
-// Deployment may ask for its next release while this one ends.
+// Deployment may ask for its next release while this one ends. Those that there is
+// no room for stay what they are, and claimNext lets none of them start.
 func reject(s Snapshot, claim *release.Status, now time.Time) Plan {
 	p := Plan{}
-	history, lost := s.history(), false
+	history, standing, lost := s.history(), s.standing(), false
+	room := history.Room(standing)
 	for _, c := range s.candidates() {
 		if c.deployment.GetUID() == claim.Original.UID {
 			continue
+		}
+		if room--; room < 0 {
+			break
 		}
 		message := fmt.Sprintf("Service %s is held by release %s of Deployment %s/%s", s.Key, claim.Task, s.Key.Namespace, claim.Original.Name)
 		history = history.With(release.Entry{
 			Task: c.intent.Release, Form: c.intent.Form, Phase: release.Rejected, Original: c.deployment.GetName(), Clone: c.spec.Clone,
 			From: c.spec.Versions.Original, To: c.spec.Versions.Grayscale, By: c.intent.By, Started: now, Ended: now, Message: message,
-		}, c.deployment.GetUID())
+		}, c.deployment.GetUID(), standing)
 		p.Events = append(p.Events, Event{On: c.deployment, Warning: true, Reason: string(release.Rejected), Message: "release " + c.intent.Release + " can't start: " + message})
 		lost = true
 	}
 	if lost {
-		value := history.String(len(s.Service.GetAnnotations()[statusKey]))
+		value := history.String(len(s.Service.GetAnnotations()[intent.AnnotationStatus]))
 		p.Annotations = map[string]*string{intent.AnnotationHistory: &value}
 	}
 	return p
@@ -148,9 +147,34 @@ func (s Snapshot) history() release.History {
 	return h
 }
 
+// claimed is what to write for a status: it, and where the history left it no
+// room, as much of that as fits beside it. The claim never gives way, for what runs
+// rests on it.
+func (s Snapshot) claimed(status *release.Status) map[string]*string {
+	text := status.Annotation()
+	out := map[string]*string{intent.AnnotationStatus: &text}
+	if past := s.Service.GetAnnotations()[intent.AnnotationHistory]; len(past)+len(text) > release.MostBytes {
+		shorter := s.history().String(len(text))
+		out[intent.AnnotationHistory] = &shorter
+	}
+	return out
+}
+
 // closing ends the claim: the status goes, the history keeps what it was.
 func closing(s Snapshot, status *release.Status, now time.Time) map[string]*string {
 	status.Ended = &now
-	value := s.history().With(status.Entry(), status.Original.UID).String(0)
-	return map[string]*string{statusKey: nil, intent.AnnotationHistory: &value}
+	value := s.history().With(status.Entry(), status.Original.UID, s.standing()).String(0)
+	return map[string]*string{intent.AnnotationStatus: nil, intent.AnnotationHistory: &value}
+}
+
+// standing are the pairs of the Deployments that ask for a release, of whatever
+// Service.
+func (s Snapshot) standing() map[string]bool {
+	out := map[string]bool{}
+	for _, d := range s.Deployments {
+		if task, asks := d.GetAnnotations()[intent.KeyRelease]; asks {
+			out[release.Pair(task, d.GetUID())] = true
+		}
+	}
+	return out
 }

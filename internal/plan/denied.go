@@ -19,17 +19,16 @@ func Denied(s Snapshot, why string, now time.Time) Plan {
 	if err != nil || before == nil || before.Phase.Ended() {
 		return Plan{}
 	}
-	message := "a write is refused, and is tried again: " + why
-	if c := before.Condition(release.Degraded); c != nil && before.Is(release.Degraded) && c.Reason == release.ReasonRefused && c.Message == message {
+	after := before.DeepCopy()
+	after.SetCondition(release.Degraded, true, release.ReasonRefused, "a write is refused, and is tried again: "+why, now)
+	if after.Annotation() == before.Annotation() {
 		return Plan{}
 	}
-	after := before.DeepCopy()
-	after.SetCondition(release.Degraded, true, release.ReasonRefused, message, now)
 	v := view{Snapshot: s}
 	for _, d := range s.Deployments {
 		if d.GetUID() == before.Original.UID {
 			v.original = d
 		}
 	}
-	return Plan{Status: after, Annotations: map[string]*string{statusKey: written(after)}, Events: v.changed(before, after)}
+	return Plan{Status: after, Annotations: s.claimed(after), Events: v.changed(before, after)}
 }

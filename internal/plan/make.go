@@ -59,7 +59,7 @@ func proceed(s Snapshot, claim *release.Status, now time.Time) Plan {
 		p.Annotations = closing(s, p.Status, now)
 		p.Events = append(p.Events, v.ended(p.Status)...)
 	case differs(claim, p.Status):
-		p.Annotations = map[string]*string{statusKey: written(p.Status)}
+		p.Annotations = s.claimed(p.Status)
 		p.Events = append(p.Events, v.changed(claim, p.Status)...)
 	}
 	return p

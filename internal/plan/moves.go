@@ -4,10 +4,8 @@ import (
 	"maps"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
@@ -146,16 +144,4 @@ func (v *view) routesManager() string {
 		}
 	}
 	return ""
-}
-
-const statusKey = intent.AnnotationStatus
-
-// written is a status as the annotation holds it.
-func written(s *release.Status) *string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // every field is plain data
-	}
-	value := string(b)
-	return &value
 }

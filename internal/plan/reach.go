@@ -19,7 +19,8 @@ import (
 
 // Reach gives the namespaces beside the Service's own whose VirtualServices an
 // intent moves that is written now, ordered and each once: where its writer needs
-// the right to update them.
+// the right to update them. Those past what a status has room for, some fifty, are
+// pinned.
 func Reach(s Snapshot) (namespaces []string) {
 	for _, vs := range s.VirtualServices {
 		if vs.GetNamespace() != s.Key.Namespace && !route.Ours(vs) && slices.Contains(route.References(vs), s.Key) {
@@ -27,7 +28,7 @@ func Reach(s Snapshot) (namespaces []string) {
 		}
 	}
 	slices.Sort(namespaces)
-	return slices.Compact(namespaces)
+	return release.Within(slices.Compact(namespaces))
 }
 
 // reached gives the intent that was written last, as a hash, and what it reaches.

@@ -273,6 +273,9 @@ func (c *cluster) annotateService(read *unstructured.Unstructured, p plan.Plan) 
 			annotations[key] = *value
 		}
 	}
+	if size := len(annotations[intent.AnnotationStatus]) + len(annotations[intent.AnnotationHistory]); size > release.MostBytes {
+		c.fail("status and history of %s have %d bytes", keyOf(read), size)
+	}
 	out.SetAnnotations(annotations)
 	c.put(out)
 	c.say("status  %s: %s", keyOf(read), describe(p))

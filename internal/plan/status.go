@@ -17,7 +17,8 @@ import (
 // status gives the release as it stands, with the decision's phase and steps.
 func (v view) status(d release.Decision, p *Plan) *release.Status {
 	o, s := v.observation, v.claim.DeepCopy()
-	s.Policy, s.Strict = o.Asked.Policy, v.rules.StrictWhy
+	s.Policy = o.Asked.Policy
+	s.Strictly(v.rules.StrictWhy)
 	s.Intent, s.Reach = v.written, v.reach
 	s.Peak = max(s.Peak, o.Origin.Replicas)
 	s.Original.Ready, s.Original.Replicas = o.Origin.Ready, o.Origin.Replicas
@@ -28,9 +29,9 @@ func (v view) status(d release.Decision, p *Plan) *release.Status {
 			s.Original.Template = template
 		}
 	}
-	s.Live = nil
+	s.SeeLive(nil)
 	if o.Routes.Ours > 0 {
-		s.Live = &release.Live{Weight: o.Routes.Min, Most: o.Routes.Max, Routes: o.Routes.Ours, Content: o.Routes.Content, Match: v.liveRules(), Mirror: o.Routes.Mirror}
+		s.SeeLive(&release.Live{Weight: o.Routes.Min, Most: o.Routes.Max, Routes: o.Routes.Ours, Content: o.Routes.Content, Match: v.liveRules(), Mirror: o.Routes.Mirror})
 	}
 	if v.intent != nil && v.intent.By != "" {
 		s.By = v.intent.By

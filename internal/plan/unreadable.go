@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
@@ -20,7 +21,7 @@ func unread(s Snapshot, why error) Plan {
 	claim = claim.Among(s.workloads(), release.ServiceOf(s.Service))
 	p.Events = on(Event{
 		Warning: true, Reason: "Unreadable",
-		Message: fmt.Sprintf("release %s: %s: its routes and Deployments stay as they are, until the version that began it is back or annotation %s is removed", claim.Task, claim.Sentence(), statusKey),
+		Message: fmt.Sprintf("release %s: %s: its routes and Deployments stay as they are, until the version that began it is back or annotation %s is removed", claim.Task, claim.Sentence(), intent.AnnotationStatus),
 	}, s.Service, s.deployment(claim.Original.Name))
 	return p
 }

@@ -177,6 +177,7 @@ func (v *view) asked() release.Asked {
 		return asked
 	}
 	i, faults := intent.Parse(annotations)
+	faults = append(faults, v.claim.TooLong(i)...)
 	if len(faults) > 0 {
 		v.faults = append(v.faults, "Deployment "+v.Key.Namespace+"/"+v.original.GetName()+": "+faults.Error())
 		v.letGo(&asked.Policy, annotations)

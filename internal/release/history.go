@@ -2,10 +2,11 @@ package release
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -13,19 +14,43 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 )
 
-// How much of the past is kept, and how large status and history together may
-// become: an object's annotations share 256 KiB with everybody else's.
+// How much of the past is kept. The last hundred spent pairs are, come what may;
+// an older one only as long as its Deployment still asks for that very release,
+// for then it would start by itself. Of those there are at most MostStanding.
 const (
-	MostEntries = 10
-	MostSpent   = 100
-	MostBytes   = 16 << 10
+	MostEntries  = 10
+	MostSpent    = 100
+	MostStanding = 1000
 )
 
 // History is the annotation grayscale.dev/history of a Service.
 type History struct {
-	Schema  int      `json:"schema"`
-	Entries []Entry  `json:"entries,omitempty"` // newest first
-	Spent   []string `json:"spent,omitempty"`   // newest first; see Pair
+	Schema  int     `json:"schema"`
+	Entries []Entry `json:"entries,omitempty"` // newest first
+	Spent   Pairs   `json:"spent,omitempty"`   // newest first
+}
+
+// Pairs are marks of task names that Deployments have used up; see Pair.
+type Pairs []string
+
+// pairSize is the length of a mark: 36 bits, so that among 1,100 of them a fresh
+// name is taken for a spent one once in 60 million times, which its user is told,
+// and takes another.
+const pairSize = 6
+
+// MarshalText writes them without anything between: there may be many.
+func (p Pairs) MarshalText() ([]byte, error) { return []byte(strings.Join(p, "")), nil }
+
+// UnmarshalText reads them back.
+func (p *Pairs) UnmarshalText(text []byte) error {
+	if len(text)%pairSize != 0 {
+		return fmt.Errorf("spent pairs of %d bytes, which are no multiple of %d", len(text), pairSize)
+	}
+	*p = nil
+	for pair := range slices.Chunk(text, pairSize) {
+		*p = append(*p, string(pair))
+	}
+	return nil
 }
 
 // Entry is a release that ended.
@@ -59,7 +84,7 @@ func ParseHistory(value string) (History, error) {
 // Pair is the mark of a task name that a Deployment has used up.
 func Pair(task string, deployment types.UID) string {
 	sum := sha256.Sum256([]byte(task + "\x00" + string(deployment)))
-	return hex.EncodeToString(sum[:8])
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:pairSize]
 }
 
 // IsSpent says whether the task has ended or was rejected for that Deployment.
@@ -67,26 +92,41 @@ func (h History) IsSpent(task string, deployment types.UID) bool {
 	return slices.Contains(h.Spent, Pair(task, deployment))
 }
 
-// With gives the history with one more entry, its pair spent.
-func (h History) With(e Entry, deployment types.UID) History {
+// With gives the history with one more entry, its pair spent. standing are the
+// pairs of Deployments that ask for a release at this moment, spent or not.
+func (h History) With(e Entry, deployment types.UID, standing map[string]bool) History {
 	h.Schema = Schema
 	h.Entries = clipped(append([]Entry{e}, h.Entries...), MostEntries)
-	pair := Pair(e.Task, deployment)
-	rest := slices.DeleteFunc(slices.Clone(h.Spent), func(s string) bool { return s == pair })
-	h.Spent = clipped(append([]string{pair}, rest...), MostSpent)
+	pair, spent := Pair(e.Task, deployment), Pairs{}
+	for _, old := range h.Spent {
+		if old != pair && (len(spent)+1 < MostSpent || standing[old]) {
+			spent = append(spent, old)
+		}
+	}
+	h.Spent = clipped(append(Pairs{pair}, spent...), MostSpent+MostStanding)
 	return h
 }
 
+// Room says how many more Deployments may ask for what is spent: beyond that
+// there is no way to remember them all.
+func (h History) Room(standing map[string]bool) int {
+	room := MostStanding
+	for _, pair := range h.Spent {
+		if standing[pair] {
+			room--
+		}
+	}
+	return room
+}
+
 // String is the annotation's value, with as many entries as fit beside a
-// status of that many bytes. The spent pairs always stay.
+// status of that many bytes: the oldest go first. The spent pairs always stay, for
+// a release that starts by itself is worse than one that nobody can look up.
 func (h History) String(status int) string {
 	for {
-		b, err := json.Marshal(h)
-		if err != nil {
-			panic(err) // every field is plain data
-		}
-		if len(b)+status <= MostBytes || len(h.Entries) == 0 {
-			return string(b)
+		text := encode(h)
+		if len(text)+status <= MostBytes || len(h.Entries) == 0 {
+			return text
 		}
 		h.Entries = h.Entries[:len(h.Entries)-1]
 	}

@@ -22,7 +22,7 @@ func entry(n int, message string) release.Entry {
 func TestHistoryLimits(t *testing.T) {
 	h := release.History{}
 	for n := range 150 {
-		h = h.With(entry(n, ""), "uid")
+		h = h.With(entry(n, ""), "uid", nil)
 	}
 	if len(h.Entries) != release.MostEntries || h.Entries[0].Task != "task-149" || h.Entries[9].Task != "task-140" {
 		t.Errorf("%d entries, the first %s", len(h.Entries), h.Entries[0].Task)
@@ -42,7 +42,7 @@ func TestHistoryLimits(t *testing.T) {
 }
 
 func TestHistorySpendsOnce(t *testing.T) {
-	h := release.History{}.With(entry(1, ""), "uid").With(entry(2, ""), "uid").With(entry(1, "again"), "uid")
+	h := release.History{}.With(entry(1, ""), "uid", nil).With(entry(2, ""), "uid", nil).With(entry(1, "again"), "uid", nil)
 	if len(h.Spent) != 2 || len(h.Entries) != 3 || h.Spent[0] != release.Pair("task-1", "uid") {
 		t.Errorf("spent %v, %d entries", h.Spent, len(h.Entries))
 	}
@@ -56,7 +56,7 @@ func TestHistorySpendsOnce(t *testing.T) {
 func TestHistorySize(t *testing.T) {
 	h := release.History{}
 	for n := range 200 {
-		h = h.With(entry(n, strings.Repeat("x", 3000)), types.UID(fmt.Sprint(n)))
+		h = h.With(entry(n, strings.Repeat("x", 3000)), types.UID(fmt.Sprint(n)), nil)
 	}
 	for _, status := range []int{0, 4000, 12000, release.MostBytes} {
 		value := h.String(status)
@@ -80,7 +80,7 @@ func TestHistorySize(t *testing.T) {
 }
 
 func TestParseHistory(t *testing.T) {
-	h := release.History{}.With(entry(1, ""), "uid")
+	h := release.History{}.With(entry(1, ""), "uid", nil)
 	back, err := release.ParseHistory(h.String(0))
 	if err != nil || !reflect.DeepEqual(back, h) {
 		t.Errorf("got %+v, %v; want %+v", back, err, h)

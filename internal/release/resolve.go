@@ -41,6 +41,9 @@ func Resolve(i intent.Intent, original Workload, world World) (Spec, intent.Faul
 	r.versions()
 	r.finish()
 	r.name()
+	if len(r.faults) == 0 {
+		r.size()
+	}
 	return r.spec, r.faults
 }
 

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -89,7 +90,8 @@ type Live struct {
 	Most    intent.Weight  `json:"most"`              // the largest
 	Routes  int            `json:"routes"`            // routes of ours
 	Content int            `json:"content,omitempty"` // those of them by request content
-	Match   []content.Rule `json:"match,omitempty"`   // the rules that they say
+	Match   []content.Rule `json:"match,omitempty"`   // the rules that they say; none where they are too long beside those asked for
+	AsAsked bool           `json:"asAsked,omitempty"` // in the annotation: the rules are those of the policy, and are not written twice
 	Mirror  intent.Weight  `json:"mirror,omitempty"`  // the share of the original's requests that is copied
 }
 
@@ -134,6 +136,22 @@ func Written(annotations map[string]string) string { return hash(intent.Of(annot
 // Asked is the share that was asked for, form, traffic and end counted in.
 func (s *Status) Asked() intent.Share { return s.Policy.Asked(s.Form) }
 
+// Begin is the claim of a release that starts now.
+func Begin(spec Spec, now time.Time) *Status {
+	o, labels := spec.Original, map[string]string{}
+	for _, key := range spec.Versions.VersionLabels {
+		labels[key] = o.Template[key]
+	}
+	return &Status{
+		Schema: Schema, Task: spec.Intent.Release, Form: spec.Intent.Form, Phase: Pending, Finish: spec.Finish,
+		Service: Ref{Name: spec.Service.Name, UID: spec.Service.UID}, Clone: spec.Clone, Label: spec.Versions.Label,
+		Original:  Version{Name: o.Name, UID: o.UID, Version: spec.Versions.Original, Images: o.Images, Replicas: o.Replicas, Template: o.TemplateHash, Labels: labels},
+		Grayscale: Version{Name: spec.Clone, Version: spec.Versions.Grayscale, Images: spec.Images, Patch: spec.Intent.Patch},
+		Policy:    PolicyOf(spec.Intent), Intent: Written(o.Annotations),
+		Peak: o.Replicas, Started: now, By: spec.Intent.By, Steps: Steps{Step(Pending): now},
+	}
+}
+
 // ParseStatus reads the annotation. The error names what is wrong with it.
 func ParseStatus(value string) (*Status, error) {
 	var s Status
@@ -144,6 +162,9 @@ func ParseStatus(value string) (*Status, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("annotation %s is not readable: %w", intent.AnnotationStatus, err)
+	}
+	if s.Live != nil && s.Live.AsAsked {
+		s.Live.Match, s.Live.AsAsked = slices.Clone(s.Policy.Match), false
 	}
 	return &s, nil
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/clip"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
@@ -106,6 +107,9 @@ func owner(pod corev1.Pod) string {
 // starting are the reasons of a container that is merely on its way.
 var starting = map[string]bool{"ContainerCreating": true, "PodInitializing": true}
 
+// mostTrouble is how many bytes of a registry's long answer are told.
+const mostTrouble = 160
+
 func troubleOf(c corev1.ContainerStatus) string {
 	w := c.State.Waiting
 	if w == nil || w.Reason == "" || starting[w.Reason] {
@@ -114,16 +118,7 @@ func troubleOf(c corev1.ContainerStatus) string {
 	if w.Message == "" {
 		return w.Reason
 	}
-	return w.Reason + ": " + clip(w.Message)
-}
-
-// clip keeps a registry's long answer out of the status, which has its limits.
-func clip(s string) string {
-	const most = 160
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
+	return w.Reason + ": " + clip.Text(w.Message, mostTrouble)
 }
 
 // replicaSets reads the metadata of these Deployments' ReplicaSets, which hold

@@ -274,7 +274,7 @@ func TestDuringARelease(t *testing.T) {
 	}
 	trouble := map[string]string{
 		"good": "", "starting": "", "leaving": "", "crashing": "CrashLoopBackOff", "homeless": "Unschedulable: 0/3 nodes are available",
-		"pulling": "ImagePullBackOff: Back-off pulling image " + strings.Repeat("é", 160-len("Back-off pulling image ")) + "…",
+		"pulling": "ImagePullBackOff: Back-off pulling image " + strings.Repeat("é", (160-len("Back-off pulling image …"))/2) + "…",
 	}
 	if len(s.Pods) != len(trouble) {
 		t.Errorf("%d pods, want %d", len(s.Pods), len(trouble))

@@ -109,6 +109,7 @@ func goesOn(i intent.Intent, mine Claim) (v Verdict) {
 	if mine.Status.Phase == release.Finishing {
 		v.warn(fmt.Sprintf("release %s is finishing already: once the original goes, a change of what it asks for does nothing", i.Release))
 	}
+	v.refuse(mine.Status.TooLong(i)...)
 	v.Add(size(i, mine.Status.Peak))
 	return v
 }

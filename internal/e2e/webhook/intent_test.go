@@ -137,7 +137,7 @@ func TestASpentIntentDoesNothingAndSaysSo(t *testing.T) {
 	c := as(t, jane)
 	service, d := c.service(), c.deployment(nil)
 	c.made(d)
-	history := release.History{}.With(release.Entry{Task: "reviews-v2", Phase: release.Cancelled}, d.GetUID())
+	history := release.History{}.With(release.Entry{Task: "reviews-v2", Phase: release.Cancelled}, d.GetUID(), nil)
 	c.patched(service, annotate(map[string]any{intent.AnnotationHistory: history.String(0)}))
 	c.patched(d, annotate(asAny(good())))
 	c.warns("this intent does nothing")

@@ -3,7 +3,12 @@ package content
 import (
 	"fmt"
 	"strings"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/clip"
 )
+
+// mostValue is how many bytes of a value an answer repeats.
+const mostValue = 120
 
 // Fault is one thing that is wrong with a list of rules.
 type Fault struct {
@@ -20,21 +25,11 @@ func (f Fault) Error() string {
 		b.WriteString(f.At + ": ")
 	}
 	if f.Value != "" {
-		fmt.Fprintf(&b, "%q ", clip(f.Value))
+		fmt.Fprintf(&b, "%q ", clip.Text(f.Value, mostValue))
 	}
 	b.WriteString(f.Why)
 	if f.Right != "" {
 		b.WriteString("; " + f.Right)
 	}
 	return b.String()
-}
-
-// clip keeps a hostile value from filling the answer.
-func clip(s string) string {
-	const most = 120
-	r := []rune(s)
-	if len(r) <= most {
-		return s
-	}
-	return string(r[:most]) + "…"
 }

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,8 +28,15 @@ func Format(rules []Rule) string {
 	return string(out)
 }
 
-// MarshalJSON writes the annotation's own structure.
-func (r Rule) MarshalJSON() ([]byte, error) { return json.Marshal(plain(r.node())) }
+// MarshalJSON writes the annotation's own structure. What embeds it in HTML
+// escapes <, > and & itself: the annotations on a Service have no room for that.
+func (r Rule) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(plain(r.node()))
+	return bytes.TrimSpace(out.Bytes()), err
+}
 
 // UnmarshalJSON reads the annotation's own structure, and checks it.
 func (r *Rule) UnmarshalJSON(b []byte) error {

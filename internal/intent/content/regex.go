@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/clip"
 )
 
 const (
@@ -155,7 +157,7 @@ func lacking(rest string, e *syntax.Error) string {
 	if e.Code == syntax.ErrInvalidRepeatOp && strings.HasSuffix(e.Expr, "+") {
 		return fmt.Sprintf("%q, a possessive quantifier, which RE2 does not have", e.Expr)
 	}
-	return fmt.Sprintf("an error: %s: %q", e.Code, clip(e.Expr))
+	return fmt.Sprintf("an error: %s: %q", e.Code, clip.Text(e.Expr, mostValue))
 }
 
 // program estimates how many instructions RE2 makes of an expression.
