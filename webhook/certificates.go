@@ -53,7 +53,6 @@ func Certificates(mgr manager.Manager, o CertOptions) (ready <-chan struct{}, er
 	if err := pair.watch(mgr); err != nil {
 		return nil, err
 	}
-	injected := make(chan struct{})
 	host := o.Service + "." + o.Secret.Namespace + ".svc"
 	err = rotator.AddRotator(narrow{mgr, map[string]string{
 		"secrets":                       o.Secret.Name,
@@ -65,7 +64,7 @@ func Certificates(mgr manager.Manager, o CertOptions) (ready <-chan struct{}, er
 		CAOrganization: "grayscale.dev",
 		DNSName:        host,
 		ExtraDNSNames:  append([]string{host + ".cluster.local"}, o.Names...),
-		IsReady:        injected,
+		IsReady:        make(chan struct{}), // what we serve is asked for below
 		FieldOwner:     "grayscale-controller",
 		Webhooks: []rotator.WebhookInfo{
 			{Name: o.Configuration, Type: rotator.Mutating},
@@ -77,7 +76,7 @@ func Certificates(mgr manager.Manager, o CertOptions) (ready <-chan struct{}, er
 	}
 	trusted := make(chan struct{})
 	err = mgr.Add(inEveryReplica{func(ctx context.Context) error {
-		pair.trusted(ctx, mgr.GetAPIReader(), o.Configuration, injected, trusted)
+		pair.trusted(ctx, mgr.GetAPIReader(), o.Configuration, trusted)
 		return nil
 	}})
 	if err != nil {

@@ -102,19 +102,23 @@ func caches(o options) cache.Options {
 	return all
 }
 
-// healthy adds the probes. Ready means that the API server can call us: the
-// certificate is there, its authority is in the configurations, and we serve.
+// healthy adds the probes.
 func healthy(mgr ctrl.Manager, certified <-chan struct{}) error {
-	serving := mgr.GetWebhookServer().StartedChecker()
 	return errors.Join(
 		mgr.AddHealthzCheck("ping", healthz.Ping),
-		mgr.AddReadyzCheck("webhooks", func(req *http.Request) error {
-			select {
-			case <-certified:
-				return serving(req)
-			default:
-				return errors.New("the webhooks' certificate is not in place yet")
-			}
-		}),
+		mgr.AddReadyzCheck("webhooks", ready(certified, mgr.GetWebhookServer().StartedChecker())),
 	)
+}
+
+// ready means that the API server can call us: the certificate is there, its
+// authority is in the configurations, and we serve. We listen before that.
+func ready(certified <-chan struct{}, serving healthz.Checker) healthz.Checker {
+	return func(req *http.Request) error {
+		select {
+		case <-certified:
+			return serving(req)
+		default:
+			return errors.New("the webhooks' certificate is not in place yet")
+		}
+	}
 }
