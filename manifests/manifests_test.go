@@ -123,7 +123,7 @@ func TestRights(t *testing.T) {
 		snapshot.Deployments: append([]string{"patch"}, whole...), snapshot.VirtualServices: whole, snapshot.DestinationRules: whole,
 		snapshot.Services: append([]string{"patch"}, cached...), snapshot.EndpointSlices: {"list", "watch"},
 		snapshot.ReplicaSets: append([]string{"patch"}, live...), snapshot.Pods: live, snapshot.Ingresses: live,
-		snapshot.ServiceEntries: live, snapshot.Autoscalers: live, snapshot.ScaledObjects: live, budgets: live,
+		snapshot.ServiceEntries: live, snapshot.WorkloadEntries: live, snapshot.Autoscalers: live, snapshot.ScaledObjects: live, budgets: live,
 		authorization: live, networks: live, sidecars: live, monitors: live,
 	}
 	for _, kind := range snapshot.Routes {

@@ -117,15 +117,21 @@ func keep(u *unstructured.Unstructured, field string, names ...string) {
 	u.Object[field] = kept
 }
 
-// slice keeps of an EndpointSlice which pods are ready.
+// slice keeps of an EndpointSlice which pods are ready, and the addresses that are
+// no pod's.
 func slice(u *unstructured.Unstructured) {
 	u.SetManagedFields(nil)
 	delete(u.Object, "ports")
 	endpoints, _, _ := unstructured.NestedSlice(u.Object, "endpoints")
 	for n, e := range endpoints {
-		if m, ok := e.(map[string]any); ok {
-			endpoints[n] = map[string]any{"conditions": m["conditions"], "targetRef": m["targetRef"], "addresses": []any{}}
+		m, ok := e.(map[string]any)
+		if !ok {
+			continue
 		}
+		if kind, _, _ := unstructured.NestedString(m, "targetRef", "kind"); kind == snapshot.Pods.Kind {
+			m["addresses"] = []any{}
+		}
+		endpoints[n] = map[string]any{"conditions": m["conditions"], "targetRef": m["targetRef"], "addresses": m["addresses"]}
 	}
 	u.Object["endpoints"] = endpoints
 }

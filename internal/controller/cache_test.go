@@ -51,8 +51,8 @@ status: {observedGeneration: 2, replicas: 2, updatedReplicas: 1, readyReplicas: 
 			"metadata:\n  name: reviews" + managers + "spec: {hosts: [reviews]}"},
 		"a Service": {service, "metadata:\n  name: reviews" + entries + "status: {loadBalancer: {}}", "metadata: {name: reviews}"},
 		"an EndpointSlice": {slice,
-			"metadata:\n  name: reviews" + entries + "ports: [{port: 80}]\nendpoints: [{addresses: [10.0.0.1], conditions: {ready: true}, targetRef: {kind: Pod, name: a}, zone: z}]",
-			"metadata: {name: reviews}\nendpoints: [{addresses: [], conditions: {ready: true}, targetRef: {kind: Pod, name: a}}]"},
+			"metadata:\n  name: reviews" + entries + "ports: [{port: 80}]\nendpoints: [{addresses: [10.0.0.1], conditions: {ready: true}, targetRef: {kind: Pod, name: a}, zone: z}, {addresses: [10.0.0.9], conditions: {ready: true}}]",
+			"metadata: {name: reviews}\nendpoints: [{addresses: [], conditions: {ready: true}, targetRef: {kind: Pod, name: a}}, {addresses: [10.0.0.9], conditions: {ready: true}, targetRef: null}]"},
 		"an original": {deployment,
 			"metadata:\n  name: reviews-v1\n  annotations: {grayscale.dev/release: task, other: x}" + entries + whole + status,
 			"metadata:\n  name: reviews-v1\n  annotations: {grayscale.dev/release: task, other: x}" + managers + whole +

@@ -120,7 +120,7 @@ func again(p plan.Plan) time.Duration {
 	switch {
 	case p.Status != nil && !p.Status.Phase.Ended():
 		sooner(snapshot.WayPeriod)
-		if c := p.Status.Condition(release.Degraded); c != nil && (c.Reason == release.ReasonManaged || c.Reason == release.ReasonUnrouted) {
+		if c := p.Status.Condition(release.Degraded); c != nil && (c.Reason == release.ReasonManaged || c.Reason == release.ReasonUnrouted || c.Reason == release.ReasonPodLabels) {
 			sooner(scalerPeriod)
 		}
 	case len(p.Refused) > 0:

@@ -24,13 +24,14 @@ func TestAgain(t *testing.T) {
 		plan plan.Plan
 		want time.Duration
 	}{
-		"nobody asks":                {plan.Plan{}, 0},
-		"a refused start":            {plan.Plan{Refused: []string{"an Ingress"}}, snapshot.WayPeriod},
-		"it runs":                    {plan.Plan{Status: status(release.Ready, release.ReasonAsExpected)}, snapshot.WayPeriod},
-		"it runs, and waits":         {plan.Plan{After: time.Second, Status: status(release.Ready, release.ReasonAsExpected)}, time.Second},
-		"it runs, and waits long":    {plan.Plan{After: time.Hour, Status: status(release.Ready, release.ReasonAsExpected)}, snapshot.WayPeriod},
-		"an autoscaler holds it up":  {plan.Plan{Status: status(release.TakenOver, release.ReasonManaged)}, scalerPeriod},
-		"another way is there":       {plan.Plan{Status: status(release.Starting, release.ReasonUnrouted)}, scalerPeriod},
+		"nobody asks":               {plan.Plan{}, 0},
+		"a refused start":           {plan.Plan{Refused: []string{"an Ingress"}}, snapshot.WayPeriod},
+		"it runs":                   {plan.Plan{Status: status(release.Ready, release.ReasonAsExpected)}, snapshot.WayPeriod},
+		"it runs, and waits":        {plan.Plan{After: time.Second, Status: status(release.Ready, release.ReasonAsExpected)}, time.Second},
+		"it runs, and waits long":   {plan.Plan{After: time.Hour, Status: status(release.Ready, release.ReasonAsExpected)}, snapshot.WayPeriod},
+		"an autoscaler holds it up": {plan.Plan{Status: status(release.TakenOver, release.ReasonManaged)}, scalerPeriod},
+		"another way is there":      {plan.Plan{Status: status(release.Starting, release.ReasonUnrouted)}, scalerPeriod},
+		"a workload is under the Service that no watch tells of": {plan.Plan{Status: status(release.Pending, release.ReasonPodLabels)}, scalerPeriod},
 		"it is over":                 {plan.Plan{Status: status(release.Finished, release.ReasonAsExpected)}, 0},
 		"what a lost one left waits": {plan.Plan{After: time.Second}, time.Second},
 	} {

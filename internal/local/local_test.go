@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -121,8 +122,12 @@ func (c *cluster) pods() {
 	}
 	for _, version := range []string{"v1", "v2"} {
 		pod := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "reviews-" + version + "-x", Labels: map[string]string{"app": "reviews", "version": version}},
-			Status:     corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: "shop", Name: "reviews-" + version + "-x",
+				Labels:          map[string]string{"app": "reviews", "version": version, appsv1.DefaultDeploymentUniqueLabelKey: "x"},
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "reviews-" + version + "-x", UID: types.UID(version), Controller: ptr.To(true)}},
+			},
+			Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
 		}
 		if c.get("apps/v1", "Deployment", "reviews-"+version) == nil {
 			if err := client.IgnoreNotFound(c.Delete(ctx, pod)); err != nil {

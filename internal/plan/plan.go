@@ -40,6 +40,7 @@ type Snapshot struct {
 	DestinationRules []*unstructured.Unstructured // that match the Service's host, in any namespace
 	Pods             []Pod                        // that the Service selects
 	Endpoints        []Endpoint                   // of the Service's EndpointSlices
+	Strangers        []Stranger                   // that the Service leads to beside its pods
 	Namesakes        []*unstructured.Unstructured // somebody else's VirtualServices and DestinationRules with a name that ours may need
 	Autoscalers      []*unstructured.Unstructured // HorizontalPodAutoscalers and ScaledObjects of the namespace, once a release is asked for
 	ReplicaSets      []*unstructured.Unstructured // metadata of the original's, where an intent has to be removed
@@ -56,13 +57,20 @@ type Pod struct {
 	ReadySince time.Time
 	Trouble    string // "ImagePullBackOff: …", empty while all is well
 	Leaving    bool   // has a deletion timestamp
-	Owner      string // the Deployment's name; empty when it is not known
+	Owner      string // the Deployment's name; empty where it is of none
+	Controller string // "ReplicaSet shop/reviews-v1-6d9f"; empty for a bare pod
 }
 
 // Endpoint is one address of an EndpointSlice.
 type Endpoint struct {
 	Pod   string
 	Ready bool
+}
+
+// Stranger is an address under the Service that is no pod's.
+type Stranger struct {
+	What   string            // "WorkloadEntry shop/reviews-vm"
+	Labels map[string]string // none for an address that somebody has put into an EndpointSlice
 }
 
 // Action is what to do with an object.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -15,8 +16,10 @@ import (
 // the same pods, by which a request would reach the grayscale version unasked.
 // What the intent accepts is left out.
 func Refusals(s Snapshot, spec release.Spec) intent.Faults {
-	result, faults := route.Rules(s.rulesInput(spec.Versions))
-	r := refuser{s: s, faults: faults}
+	claim := begun(s, candidate{intent: spec.Intent, spec: spec}, time.Time{})
+	strange := s.strangers(claim)
+	result, faults := route.Rules(s.rulesInput(spec.Versions.With(strange.versions()...)))
+	r := refuser{s: s, faults: append(faults, strange.faults(s, claim)...)}
 	for _, vs := range s.VirtualServices {
 		r.virtualService(vs)
 		r.faults = append(r.faults, route.RootMirrorFaults(vs, s.Key, result.Subsets)...)

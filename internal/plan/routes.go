@@ -283,28 +283,6 @@ func (v view) cutsOff() bool {
 	return !v.claim.Steps.Done(release.StepPinned) && v.strays() != ""
 }
 
-// strays names the ready pods of the Service that belong to no known version.
-func (v view) strays() string {
-	known := append([]string{v.versions.Original, v.versions.Grayscale}, v.versions.Others...)
-	pods := map[string]Pod{}
-	for _, pod := range v.Pods {
-		pods[pod.Name] = pod
-	}
-	var names []string
-	for _, e := range v.Endpoints {
-		pod, there := pods[e.Pod]
-		if there && e.Ready && !slices.Contains(known, pod.Labels[v.claim.Label]) {
-			names = append(names, e.Pod)
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	slices.Sort(names)
-	return fmt.Sprintf("%d ready pods of Service %s have no known value of label %s, and would get no requests once the routes are pinned: %s; give them a version, or wait until they are replaced",
-		len(names), v.Key, v.claim.Label, strings.Join(names[:min(3, len(names))], ", "))
-}
-
 func (p *Plan) hold(wait time.Duration) {
 	p.sooner(wait)
 	if p.Holds == "" {

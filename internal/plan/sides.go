@@ -12,10 +12,10 @@ import (
 // https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label
 const templateHash = "pod-template-hash"
 
-// theCloneSide counts the pods of the grayscale version, but not those that the
-// original has of it while a release finishes in place.
+// theCloneSide counts the clone's pods of the grayscale version: not those that the
+// original has of it while a release finishes in place, nor anybody else's.
 func (v *view) theCloneSide() release.Side {
-	side := v.side(v.clone, func(p Pod) bool { return v.version(p) == v.claim.Grayscale.Version && !v.renewed(p) })
+	side := v.side(v.clone, func(p Pod) bool { return v.version(p) == v.claim.Grayscale.Version && p.Owner == v.claim.Clone })
 	side.Scaler = v.scaler(v.clone)
 	return side
 }

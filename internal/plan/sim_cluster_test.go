@@ -32,25 +32,26 @@ type tester interface {
 // only the cluster moves, and a controller that is made of plan.Make alone.
 // After every single write it judges what the mesh could do to a request.
 type cluster struct {
-	t        tester
-	start    time.Time
-	now      time.Time
-	settings plan.Settings
-	version  int
-	objects  map[string]*unstructured.Unstructured
-	services []types.NamespacedName // those that the controller looks at
-	pods     []*pod
-	gone     []*pod // kept for as long as a proxy may know them
-	sick     map[string]bool
-	stuck    map[string]string // Deployments whose pods of that template can't start
-	ways     []plan.Way
-	admits   func(*unstructured.Unstructured) // a mutating policy for what is ours; nil: none
-	webhook  bool                             // our routes are put back in what somebody else writes
-	log      []string
-	judge    judge
-	parsed   map[*unstructured.Unstructured]*release.Status            // claims, by the Service that holds them
-	readable map[types.UID]*release.Status                             // claims as they were last readable, by their Service
-	remnants map[*unstructured.Unstructured]*unstructured.Unstructured // see remnant
+	t         tester
+	start     time.Time
+	now       time.Time
+	settings  plan.Settings
+	version   int
+	objects   map[string]*unstructured.Unstructured
+	services  []types.NamespacedName // those that the controller looks at
+	pods      []*pod
+	gone      []*pod // kept for as long as a proxy may know them
+	sick      map[string]bool
+	stuck     map[string]string // Deployments whose pods of that template can't start
+	ways      []plan.Way
+	strangers []plan.Stranger
+	admits    func(*unstructured.Unstructured) // a mutating policy for what is ours; nil: none
+	webhook   bool                             // our routes are put back in what somebody else writes
+	log       []string
+	judge     judge
+	parsed    map[*unstructured.Unstructured]*release.Status            // claims, by the Service that holds them
+	readable  map[types.UID]*release.Status                             // claims as they were last readable, by their Service
+	remnants  map[*unstructured.Unstructured]*unstructured.Unstructured // see remnant
 
 	writes     int    // of the controller
 	lines      []int  // of the log, after each write

@@ -73,9 +73,8 @@ func (c *cluster) snapshot(key types.NamespacedName) plan.Snapshot {
 		return s
 	}
 	claim := c.claim(key)
-	if claim != nil || plan.Orphaned(s) {
-		s.Pods, s.Endpoints = c.planPods(release.ServiceOf(s.Service))
-	}
+	s.Pods, s.Endpoints = c.planPods(release.ServiceOf(s.Service))
+	s.Strangers = c.strangers
 	if claim != nil {
 		s.Autoscalers = c.list("HorizontalPodAutoscaler", key.Namespace)
 		if claim.Phase == release.Cancelling || claim.Phase == release.Finishing && claim.Finish == intent.InPlace {

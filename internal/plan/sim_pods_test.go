@@ -29,6 +29,7 @@ type pod struct {
 	namespace string
 	owner     types.UID
 	of        string // the Deployment's name
+	by        string // what controls it, where that is no Deployment
 	labels    map[string]string
 	readyAt   time.Time
 	goneAt    time.Time // zero: it stays
@@ -171,7 +172,7 @@ func (c *cluster) planPods(service release.Service) (pods []plan.Pod, endpoints 
 		if p.namespace != service.Namespace || !service.Selects(labels.Set(p.labels)) {
 			continue
 		}
-		made := plan.Pod{Name: p.name, Labels: p.labels, Ready: p.ready(c.now), Leaving: p.leaving(), Owner: p.of}
+		made := plan.Pod{Name: p.name, Labels: p.labels, Ready: p.ready(c.now), Leaving: p.leaving(), Owner: p.of, Controller: p.by}
 		if made.Ready {
 			made.ReadySince = p.readyAt
 		}

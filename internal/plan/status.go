@@ -158,6 +158,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return true, release.ReasonNoWayBack, "the original is the grayscale version by now, so there is nothing that traffic could go back to: finish, or release the old version anew"
 	case s.Phase == release.Finishing && (d.Reason == release.ReasonUndersized || d.Reason == release.ReasonPaused):
 		return true, d.Reason, d.Message
+	case s.Phase == release.Finishing && o.Twins != "":
+		return true, release.ReasonPodLabels, o.Twins
 	case s.Phase.Ending() || s.Phase.Ended():
 		return false, release.ReasonAsExpected, "all is well"
 	case begun && o.Clone.Ready == 0:
@@ -168,8 +170,8 @@ func (v view) degraded(s *release.Status, d release.Decision, p *Plan) (bool, st
 		return true, release.ReasonPodsFailing, "a pod of the grayscale version fails: " + o.Clone.Trouble
 	case v.lateOnes() != "" && !v.share.None():
 		return true, release.ReasonLateRoute, v.lateOnes()
-	case v.strays() != "":
-		return true, release.ReasonPodLabels, v.strays()
+	case sentences(v.strays(), o.Twins) != "":
+		return true, release.ReasonPodLabels, sentences(v.strays(), o.Twins)
 	case v.holdingFor() > 0:
 		p.sooner(time.Duration(v.holdingFor())) // no event tells when it has stayed ready for so long
 		return true, release.ReasonNoEndpoints, "the grayscale version is back, and gets traffic again once it has stayed ready"

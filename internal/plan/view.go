@@ -24,6 +24,7 @@ type view struct {
 	overruled       bool                       // traffic is asked back, and there is nothing that it could go to
 	taken           string                     // that somebody else's Deployment has the clone's name
 	versions        release.Versions
+	strange         strangers
 	share           intent.Share // that is asked for
 	reach           []string     // namespaces beside the Service's that the intent reaches
 	pins            bool         // what it does not reach is pinned
@@ -59,7 +60,7 @@ func lookAt(s Snapshot, claim *release.Status, original *unstructured.Unstructur
 	v.share = asked.Policy.Asked(claim.Form)
 	in := s.rulesInput(v.versions)
 	in.Mirror, in.Prefer, in.LetGo = v.share.Mirror > 0, v.preferred(), claim.Phase == release.Cancelling && v.relabelled()
-	result, faults := route.Rules(in)
+	result, faults := v.ruled(in)
 	v.rules = result
 	v.written, v.reach = v.reached()
 	v.pins = v.pinnable()
@@ -73,6 +74,25 @@ func lookAt(s Snapshot, claim *release.Status, original *unstructured.Unstructur
 	v.faults = append(v.faults, v.unsaid()...)
 	v.observation = v.observe(asked)
 	return v
+}
+
+// ruled decides on the rules. What has a further version without a Deployment is one
+// more version to those whose routes all name a subset; else pins cut it off.
+func (v *view) ruled(in route.RulesInput) (route.RulesResult, intent.Faults) {
+	v.strange = v.strangers(v.claim)
+	result, faults := route.Rules(in)
+	if len(v.strange.others) == 0 {
+		return result, faults
+	}
+	for _, target := range result.Subsets {
+		if !target.Pinned {
+			v.strange.versionless = append(v.strange.versionless, v.strange.others...)
+			return result, faults
+		}
+	}
+	v.versions = v.versions.With(v.strange.versions()...)
+	in.Versions = v.versions
+	return route.Rules(in)
 }
 
 // rulesInput is what the rules of two versions are made from, whatever is asked.
@@ -158,7 +178,7 @@ func (v *view) observe(asked release.Asked) release.Observation {
 	asked.Unrouted = v.unrouted()
 	return release.Observation{
 		Now: v.now, Status: v.claim, Asked: asked, Routes: v.seen(), Rules: len(v.ourRules()) > 0, Strict: v.rules.StrictWhy,
-		Clone: v.theCloneSide(), Origin: v.theOriginalSide(),
+		Clone: v.theCloneSide(), Origin: v.theOriginalSide(), Impostors: v.impostors(), Twins: v.twins(),
 		Propagation: set.Propagation, Drain: set.Drain, Hold: set.Hold,
 	}
 }

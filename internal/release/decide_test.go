@@ -68,16 +68,18 @@ func strict(o *release.Observation)   { o.Strict = "the user has distribute" }
 func lost(o *release.Observation) {
 	o.Status.SetCondition(release.Degraded, true, release.ReasonNoEndpoints, "", now)
 }
-func content(o *release.Observation)    { o.Routes.Content = 1 }
-func mirrored(o *release.Observation)   { o.Routes.Mirror = 500 }
-func mirror(o *release.Observation)     { o.Asked.Policy.Mirror = 500 }
-func rule(o *release.Observation)       { o.Asked.Policy.Match = make([]rules.Rule, 1) }
-func green(o *release.Observation)      { o.Status.Form = intent.BlueGreen }
-func inPlace(o *release.Observation)    { o.Status.Finish = intent.InPlace }
-func source(o *release.Observation)     { o.Asked.Source = "Helm" }
-func unrouted(o *release.Observation)   { o.Asked.Unrouted = "Ingress shop/front" }
-func autoscaled(o *release.Observation) { o.Clone.Scaler = "HorizontalPodAutoscaler clone, minReplicas 1" }
-func leaving(o *release.Observation)    { o.Clone.Leaving = true }
+func content(o *release.Observation)  { o.Routes.Content = 1 }
+func mirrored(o *release.Observation) { o.Routes.Mirror = 500 }
+func mirror(o *release.Observation)   { o.Asked.Policy.Mirror = 500 }
+func rule(o *release.Observation)     { o.Asked.Policy.Match = make([]rules.Rule, 1) }
+func green(o *release.Observation)    { o.Status.Form = intent.BlueGreen }
+func inPlace(o *release.Observation)  { o.Status.Finish = intent.InPlace }
+func source(o *release.Observation)   { o.Asked.Source = "Helm" }
+func unrouted(o *release.Observation) { o.Asked.Unrouted = "Ingress shop/front" }
+func autoscaled(o *release.Observation) {
+	o.Clone.Scaler = "HorizontalPodAutoscaler clone, minReplicas 1"
+}
+func leaving(o *release.Observation) { o.Clone.Leaving = true }
 
 // renewed says that the original has the new template, with that many new pods
 // ready of four, and the others of the old one.

@@ -73,6 +73,10 @@ func finishing(o Observation) Decision {
 			d.Reason, d.Message = ReasonStarting, o.pods(o.all())
 			return d
 		}
+		if o.Twins != "" {
+			d.Reason, d.Message = ReasonPodLabels, o.Twins
+			return d
+		}
 		d.Reason, d.Message = ReasonLeaving, "the pods of the original version are leaving"
 		d.Do = append(d.Do, DeleteOrigin)
 		return d

@@ -17,6 +17,10 @@ type Observation struct {
 	Strict string // why Envoy can't fail over by itself, as the rules should be now; empty when it can
 	Clone  Side
 	Origin Side
+	// Impostors and Twins name what has the version label of the grayscale version, or
+	// of the original, and is not the clone's, or the original's, in a sentence; empty
+	// where there is none.
+	Impostors, Twins string
 
 	Propagation, Drain, Hold time.Duration
 }

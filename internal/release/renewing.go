@@ -18,6 +18,8 @@ func renewing(o Observation) Decision {
 		d.After = left
 	case !o.Origin.Updated && o.Clone.Ready < o.all():
 		d.Reason, d.Message = ReasonStarting, o.pods(o.all())
+	case !o.Origin.Updated && o.Twins != "":
+		d.Reason, d.Message = ReasonPodLabels, o.Twins
 	case !o.Origin.Updated && o.few():
 		d.Reason, d.Message = ReasonUndersized, o.scaleUp()
 	case !o.Origin.Updated && o.Origin.Paused:

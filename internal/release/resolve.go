@@ -141,6 +141,11 @@ func (r *resolver) versions() {
 		r.fault(intent.Invalid, intent.KeyVersion, v.Grayscale,
 			fmt.Sprintf("is the version of Deployment %s/%s under the same Service", original.Namespace, others[v.Grayscale]), "write another one")
 	}
+	if twin := others[v.Original]; twin != "" {
+		r.fault(intent.Conflict, "Deployment "+original.Namespace+"/"+twin, v.Original,
+			fmt.Sprintf("is its version label %s under Service %s, as it is of Deployment %s: a finish would leave it behind", v.Label, r.spec.Service.Key(), original.Key()),
+			"give it another version, or take it out of the Service")
+	}
 	for key := range r.spec.Service.Selector {
 		if slices.Contains(keys, key) {
 			r.fault(intent.Unsupported, "Service "+r.spec.Service.Key(), key, "is in its selector, so it would never select the grayscale version", "take the version label out of the selector")

@@ -36,6 +36,8 @@ func (o Observation) routes(d *Decision) {
 		set(intent.Share{}) // Envoy can't do it by itself
 	case o.Routes.Within:
 		set(asked)
+	case o.Impostors != "" && !o.Routes.Serves():
+		keep(0, ReasonPodLabels, o.Impostors)
 	case o.undersized():
 		keep(0, ReasonUndersized, o.tooFew())
 	case !o.Status.Steps.Done(Step(Ready)):
@@ -142,6 +144,10 @@ func (o Observation) clone(d *Decision) {
 	}
 	if !o.Clone.Exists && o.Asked.Unrouted != "" {
 		d.Reason, d.Message = ReasonUnrouted, "the clone is not made, for requests would reach it past the policy: "+o.Asked.Unrouted
+		return
+	}
+	if !o.Clone.Exists && o.Impostors != "" {
+		d.Reason, d.Message = ReasonPodLabels, o.Impostors
 		return
 	}
 	d.Do = append(d.Do, KeepClone)

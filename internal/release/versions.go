@@ -1,5 +1,7 @@
 package release
 
+import "slices"
+
 // Versions says how the two versions under one Service are told apart.
 type Versions struct {
 	// Label is the pod label's key, "version" say.
@@ -14,6 +16,12 @@ type Versions struct {
 	// Others are further values of Label under the Service (a third version),
 	// sorted.
 	Others []string
+}
+
+// With gives the same beside further versions.
+func (v Versions) With(others ...string) Versions {
+	v.Others = slices.Compact(slices.Sorted(slices.Values(slices.Concat(v.Others, others))))
+	return v
 }
 
 // SelectsOnlyOriginal says whether labels select only pods of the original version.

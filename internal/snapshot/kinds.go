@@ -23,6 +23,7 @@ var (
 	VirtualServices  = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "VirtualService"}
 	DestinationRules = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "DestinationRule"}
 	ServiceEntries   = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "ServiceEntry"}
+	WorkloadEntries  = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "WorkloadEntry"}
 	Ingresses        = schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"}
 	HTTPRoutes       = schema.GroupVersionKind{Group: gatewayAPI, Version: "v1", Kind: "HTTPRoute"}
 	Autoscalers      = schema.GroupVersionKind{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"}
@@ -73,7 +74,7 @@ func page(ctx context.Context, r client.Reader, kind schema.GroupVersionKind, op
 	l := &unstructured.UnstructuredList{}
 	l.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 	if err := r.List(ctx, l, opts...); err != nil {
-		return nil, fmt.Errorf("listing %ss: %w", kind.Kind, err)
+		return nil, fmt.Errorf("listing objects of kind %s: %w", kind.Kind, err)
 	}
 	return l, nil
 }

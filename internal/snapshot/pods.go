@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -26,7 +27,9 @@ func (src Source) pods(ctx context.Context, s *plan.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	s.Endpoints = endpoints(found)
+	var podless []plan.Stranger
+	s.Endpoints, podless = endpoints(found)
+	s.Strangers = append(s.Strangers, podless...)
 	service := release.ServiceOf(s.Service)
 	if len(service.Selector) == 0 {
 		return nil
@@ -41,11 +44,12 @@ func (src Source) pods(ctx context.Context, s *plan.Snapshot) error {
 			s.Pods = append(s.Pods, podOf(pod))
 		}
 	}
-	return nil
+	return src.adopted(ctx, s)
 }
 
-// endpoints counts each pod once, however many slices and families it is in.
-func endpoints(found []*unstructured.Unstructured) []plan.Endpoint {
+// endpoints counts each pod once, however many slices and families it is in, and
+// gives the ready addresses that are no pod's.
+func endpoints(found []*unstructured.Unstructured) (out []plan.Endpoint, podless []plan.Stranger) {
 	ready, order := map[string]bool{}, []string{}
 	for _, u := range found {
 		var slice discoveryv1.EndpointSlice
@@ -53,26 +57,31 @@ func endpoints(found []*unstructured.Unstructured) []plan.Endpoint {
 			continue
 		}
 		for _, e := range slice.Endpoints {
+			serves := e.Conditions.Ready == nil || *e.Conditions.Ready // "nil should be interpreted as true", says the API
 			if e.TargetRef == nil || e.TargetRef.Kind != Pods.Kind {
+				if serves {
+					podless = append(podless, plan.Stranger{What: "address " + strings.Join(e.Addresses, ", ") + " of EndpointSlice " + u.GetNamespace() + "/" + u.GetName()})
+				}
 				continue
 			}
 			name := e.TargetRef.Name
 			if _, seen := ready[name]; !seen {
 				order = append(order, name)
 			}
-			// "nil should be interpreted as true", says the API.
-			ready[name] = ready[name] || e.Conditions.Ready == nil || *e.Conditions.Ready
+			ready[name] = ready[name] || serves
 		}
 	}
-	out := make([]plan.Endpoint, len(order))
-	for n, name := range order {
-		out[n] = plan.Endpoint{Pod: name, Ready: ready[name]}
+	for _, name := range order {
+		out = append(out, plan.Endpoint{Pod: name, Ready: ready[name]})
 	}
-	return out
+	return out, podless
 }
 
 func podOf(pod corev1.Pod) plan.Pod {
 	p := plan.Pod{Name: pod.Name, Labels: pod.Labels, Leaving: pod.DeletionTimestamp != nil, Owner: owner(pod)}
+	if controller := metav1.GetControllerOf(&pod); controller != nil {
+		p.Controller = controller.Kind + " " + pod.Namespace + "/" + controller.Name
+	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
 			p.Ready, p.ReadySince = true, c.LastTransitionTime.Time
@@ -104,6 +113,33 @@ func owner(pod corev1.Pod) string {
 	return name
 }
 
+// adopted finds the Deployments of the pods whose ReplicaSet has another name: one
+// that was there before its Deployment took it. Hardly any is; where it belongs to
+// none, its pods are of no Deployment.
+// https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#non-template-pod-acquisitions
+func (src Source) adopted(ctx context.Context, s *plan.Snapshot) error {
+	odd := func(p plan.Pod) bool { return p.Owner == "" && strings.HasPrefix(p.Controller, ReplicaSets.Kind+" ") }
+	if !slices.ContainsFunc(s.Pods, odd) {
+		return nil
+	}
+	sets, err := src.metadata(ctx, s.Key.Namespace)
+	if err != nil {
+		return err
+	}
+	by := map[string]string{}
+	for n := range sets {
+		if owner := metav1.GetControllerOf(&sets[n]); owner != nil && owner.Kind == Deployments.Kind {
+			by[ReplicaSets.Kind+" "+sets[n].Namespace+"/"+sets[n].Name] = owner.Name
+		}
+	}
+	for n, p := range s.Pods {
+		if odd(p) {
+			s.Pods[n].Owner = by[p.Controller]
+		}
+	}
+	return nil
+}
+
 // starting are the reasons of a container that is merely on its way.
 var starting = map[string]bool{"ContainerCreating": true, "PodInitializing": true}
 
@@ -127,17 +163,16 @@ func (src Source) replicaSets(ctx context.Context, s *plan.Snapshot, originals .
 	if len(originals) == 0 {
 		return nil
 	}
-	l := &metav1.PartialObjectMetadataList{}
-	l.SetGroupVersionKind(ReplicaSets.GroupVersion().WithKind(ReplicaSets.Kind + "List"))
-	if err := src.Live.List(ctx, l, client.InNamespace(s.Key.Namespace)); err != nil {
+	sets, err := src.metadata(ctx, s.Key.Namespace)
+	if err != nil {
 		return err
 	}
-	for n := range l.Items {
-		owner := metav1.GetControllerOf(&l.Items[n])
+	for n := range sets {
+		owner := metav1.GetControllerOf(&sets[n])
 		if owner == nil || !slices.Contains(originals, owner.UID) {
 			continue
 		}
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&l.Items[n])
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&sets[n])
 		if err != nil {
 			return err
 		}
@@ -146,4 +181,14 @@ func (src Source) replicaSets(ctx context.Context, s *plan.Snapshot, originals .
 		s.ReplicaSets = append(s.ReplicaSets, u)
 	}
 	return nil
+}
+
+// metadata reads that of all ReplicaSets of a namespace.
+func (src Source) metadata(ctx context.Context, namespace string) ([]metav1.PartialObjectMetadata, error) {
+	l := &metav1.PartialObjectMetadataList{}
+	l.SetGroupVersionKind(ReplicaSets.GroupVersion().WithKind(ReplicaSets.Kind + "List"))
+	if err := src.Live.List(ctx, l, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("listing ReplicaSets of namespace %s: %w", namespace, err)
+	}
+	return l.Items, nil
 }

@@ -82,9 +82,9 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 		func() (err error) { s.Namesakes, err = src.namesakes(ctx, s.Key); return },
 		func() error { return src.readWays(ctx, s, claim != nil) },
 		func() error { return src.autoscalers(ctx, s) },
+		func() error { return src.pods(ctx, s) },
 	}
 	if claim != nil {
-		steps = append(steps, func() error { return src.pods(ctx, s) })
 		if claim.Phase == release.Cancelling || claim.Phase == release.Finishing && claim.Finish == intent.InPlace {
 			steps = append(steps, func() error { return src.replicaSets(ctx, s, claim.Original.UID) })
 		}

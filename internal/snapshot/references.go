@@ -2,9 +2,11 @@ package snapshot
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
 
@@ -84,6 +86,24 @@ func (w ways) serviceEntry(u *unstructured.Unstructured) {
 			w.lead(to, plan.Way{What: named(u), Why: "has Service " + to.String() + " for an endpoint, past every VirtualService", Right: right})
 		}
 	}
+}
+
+// workloadEntry finds a workload outside of the cluster, which istiod takes for a
+// pod of its namespace: with its labels, the object's own before the spec's.
+// https://istio.io/latest/docs/reference/config/networking/workload-entry/
+func (w ways) workloadEntry(u *unstructured.Unstructured) {
+	written, _, _ := unstructured.NestedStringMap(u.Object, "spec", "labels")
+	w.entries[u.GetNamespace()] = append(w.entries[u.GetNamespace()], plan.Stranger{What: named(u), Labels: labels.Merge(written, u.GetLabels())})
+}
+
+// under gives the workloads that a Service selects.
+func (w ways) under(service release.Service) (out []plan.Stranger) {
+	for _, entry := range w.entries[service.Namespace] {
+		if service.Selects(entry.Labels) {
+			out = append(out, entry)
+		}
+	}
+	return out
 }
 
 // visit calls do for each object in that field, or in a list of that field,

@@ -3,6 +3,7 @@ package snapshot_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
@@ -238,7 +240,8 @@ endpoints:
 - {addresses: [10.0.0.2], conditions: {ready: false}, targetRef: {kind: Pod, name: pulling}}
 - {addresses: [10.0.0.3], conditions: {}, targetRef: {kind: Pod, name: starting}}
 - {addresses: [10.0.0.9], conditions: {ready: true}}
-- {addresses: [10.0.0.9], conditions: {ready: true}, targetRef: {kind: Node, name: good}}
+- {addresses: [10.0.0.8], targetRef: {kind: Node, name: good}}
+- {addresses: [10.0.0.7], conditions: {ready: false}}
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -272,6 +275,10 @@ func TestDuringARelease(t *testing.T) {
 	if !slices.Equal(s.Endpoints, wantEndpoints) {
 		t.Errorf("endpoints %v, want %v", s.Endpoints, wantEndpoints)
 	}
+	nobodys := []plan.Stranger{{What: "address 10.0.0.9 of EndpointSlice shop/reviews-a"}, {What: "address 10.0.0.8 of EndpointSlice shop/reviews-a"}}
+	if !reflect.DeepEqual(s.Strangers, nobodys) {
+		t.Errorf("addresses without a pod: %v, want %v", s.Strangers, nobodys)
+	}
 	trouble := map[string]string{
 		"good": "", "starting": "", "leaving": "", "crashing": "CrashLoopBackOff", "homeless": "Unschedulable: 0/3 nodes are available",
 		"pulling": "ImagePullBackOff: Back-off pulling image " + strings.Repeat("é", (160-len("Back-off pulling image …"))/2) + "…",
@@ -286,12 +293,51 @@ func TestDuringARelease(t *testing.T) {
 		if (p.Owner == "reviews-v1") != (p.Name == "good") || p.Name != "good" && p.Owner != "" {
 			t.Errorf("pod %s: its owner is %q", p.Name, p.Owner)
 		}
+		if controller := map[string]string{"pulling": "ReplicaSet shop/by-hand", "starting": "Job shop/reviews-v1-6d9f"}[p.Name]; p.Name != "good" && p.Controller != controller {
+			t.Errorf("pod %s: its controller is %q, want %q", p.Name, p.Controller, controller)
+		}
 		if p.Ready != (p.Name == "good") || p.Leaving != (p.Name == "leaving") {
 			t.Errorf("pod %s: %+v", p.Name, p)
 		}
 	}
 	if since := s.Pods[0].ReadySince; !since.Equal(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("ready since %s", since)
+	}
+}
+
+// sets adds the metadata of ReplicaSets, which no file holds.
+type sets struct {
+	client.Reader
+	all []metav1.PartialObjectMetadata
+}
+
+func (s sets) List(ctx context.Context, l client.ObjectList, opts ...client.ListOption) error {
+	if to, ok := l.(*metav1.PartialObjectMetadataList); ok {
+		to.Items = s.all
+		return nil
+	}
+	return s.Reader.List(ctx, l, opts...)
+}
+
+// TestAdoptedReplicaSet: pods of a ReplicaSet that a Deployment has taken over are
+// the Deployment's, whatever its name, and those of one that belongs to none are not.
+func TestAdoptedReplicaSet(t *testing.T) {
+	yes := true
+	for owner, want := range map[string]string{"Deployment": "reviews-v1", "Rollout": "", "": ""} {
+		objects := parse(t, shop+"\n---\n"+pods)
+		held(t, objects, release.Routing)
+		set := metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "by-hand"}}
+		if owner != "" {
+			set.OwnerReferences = []metav1.OwnerReference{{Kind: owner, Name: "reviews-v1", Controller: &yes}}
+		}
+		s, err := snapshot.Read(context.Background(), sets{snapshot.Files(objects), []metav1.PartialObjectMetadata{set}}, reviews, plan.Defaults)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(s.Pods, func(p plan.Pod) bool { return p.Name == "pulling" })
+		if got := s.Pods[at].Owner; got != want {
+			t.Errorf("a ReplicaSet of %q: its pods are of Deployment %q, want %q", owner, got, want)
+		}
 	}
 }
 
@@ -352,6 +398,7 @@ func TestErrors(t *testing.T) {
 		{"HorizontalPodAutoscaler", missing, true}, {"VirtualService", missing, false},
 		{"ScaledObject", broken, false}, {"ScaledObject", missing, true},
 		{"Ingress", broken, false}, {"Ingress", missing, true}, {"ServiceEntry", broken, false}, {"ServiceEntry", missing, true},
+		{"WorkloadEntry", broken, false}, {"WorkloadEntry", missing, true},
 		{"HTTPRoute", broken, false}, {"HTTPRoute", missing, true}, {"TLSRoute", broken, false}, {"TLSRoute", missing, true},
 	} {
 		objects := parse(t, shop)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,6 +140,26 @@ metadata: {name: alias, namespace: edge}
 spec: {hosts: [reviews.example.com], resolution: DNS, endpoints: [{address: reviews.shop.svc.cluster.local}, {address: 10.0.0.1}]}
 ---
 apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: vm, namespace: shop}
+spec: {address: 192.0.2.1, labels: {app: reviews, version: v1}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: vm-by-its-own-labels, namespace: shop, labels: {app: reviews}}
+spec: {address: 192.0.2.2, labels: {app: ratings}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: other, namespace: shop}
+spec: {address: 192.0.2.3, labels: {app: ratings}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: abroad, namespace: edge}
+spec: {address: 192.0.2.4, labels: {app: reviews}}
+---
+apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: elsewhere, namespace: edge}
 spec: {hosts: [old.example.com], workloadSelector: {labels: {app: reviews}}}
@@ -177,6 +198,13 @@ func TestWays(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(t, "other ways", what(s.Ways), allWays...)
+		vms := []plan.Stranger{
+			{What: "WorkloadEntry shop/vm", Labels: map[string]string{"app": "reviews", "version": "v1"}},
+			{What: "WorkloadEntry shop/vm-by-its-own-labels", Labels: map[string]string{"app": "reviews"}},
+		}
+		if !reflect.DeepEqual(s.Strangers, vms) {
+			t.Errorf("workloads outside of the cluster: %v, want %v", s.Strangers, vms)
+		}
 		for _, w := range s.Ways {
 			if w.Why == "" || w.Right == "" {
 				t.Errorf("%+v says too little", w)
