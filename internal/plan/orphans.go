@@ -190,21 +190,19 @@ func holds(vs *unstructured.Unstructured, s Snapshot) bool {
 }
 
 // isOrphan says whether a clone belongs to no claim of the namespace, and to
-// this Service: it selects the clone's pods or, being gone, no other does.
+// this Service: it selects the clone's pods or, being gone, no other does. Another
+// Service may select them, too, so all claims are looked at first.
 func (s Snapshot) isOrphan(d *unstructured.Unstructured) bool {
 	template := release.WorkloadOf(d).Template
-	selected := false
+	selected, here := false, false
 	for _, u := range s.Services {
 		claim, err := release.Claim(u.GetAnnotations(), u.GetUID())
 		if claim != nil && claim.Clone == d.GetName() || isUnread(err, u, d) {
 			return false
 		}
-		if release.ServiceOf(u).Selects(template) {
-			selected = true
-			if u.GetName() == s.Key.Name {
-				return true
-			}
-		}
+		selects := release.ServiceOf(u).Selects(template)
+		selected = selected || selects
+		here = here || selects && u.GetName() == s.Key.Name
 	}
-	return s.Service == nil && !selected
+	return here || s.Service == nil && !selected
 }

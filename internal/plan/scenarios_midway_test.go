@@ -57,6 +57,7 @@ var midways = []scenario{
 	{"service made anew: the original has no ready pod, and is deleted", plain, []step{asks("traffic=grayscale"), sick("v1"), madeAnew, settles, deletes("Deployment shop/reviews-v1")}, ""},
 	{"service made anew: in the midst of a finish in place", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), while(jam("reviews-v1"), madeAnew, settles, after(time.Minute), unjam("reviews-v1"))}, ""},
 	{"service: its selector no longer takes the clone", plain, []step{asks("weight=50"), selects("version", "v1"), selects("version", ""), annotate("end=cancel")}, release.Cancelled},
+	{"service: another one selects the same pods", []string{reviews, plainRoute, sibling}, []step{asks("service=reviews", "weight=50", "accept=unrouted"), settles, annotate("end=cancel")}, release.Cancelled},
 	{"namespace deleted", plain, []step{asks("weight=50", jason), allGone}, ""},
 
 	{"rule added: and taken away", plain, []step{asks("weight=50", jason), func(c *cluster) { c.addRule() }, deletes("DestinationRule shop/late"), annotate("end=cancel")}, release.Cancelled},

@@ -25,6 +25,17 @@ spec:
       containers: [{name: reviews, image: "shop/reviews:1.0", futureField: kept}]
 `
 
+// sibling is looked at before reviews, and may not take its clone for its own.
+const sibling = `
+apiVersion: v1
+kind: Service
+metadata: {name: all, namespace: shop}
+spec:
+  clusterIP: 10.96.0.11
+  selector: {app: reviews}
+  ports: [{name: http, port: 9080}]
+`
+
 const plainRoute = `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
