@@ -58,7 +58,7 @@ func TestDelegateFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := fromText(t, "{metadata: {name: root, namespace: shop}, spec: {hosts: [reviews], http: [{name: all, delegate: {name: team, namespace: team}, "+c.root+"}]}}")
-			delegate := fromText(t, "{metadata: {name: team, namespace: team}, spec: {http: [{route: [{destination: {host: reviews.shop}}], "+c.delegate+"}]}}")
+			delegate := fromText(t, "{metadata: {name: team, namespace: team}, spec: {http: [{route: [{destination: {host: reviews.shop.svc.cluster.local}}], "+c.delegate+"}]}}")
 			split := Split{
 				Service: service("shop/reviews"), Weight: 1000,
 				Subsets: Subsets{"": {Original: SubsetOriginal, Version: SubsetVersion}},

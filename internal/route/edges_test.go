@@ -21,10 +21,10 @@ func fromText(t *testing.T, in string) *unstructured.Unstructured {
 }
 
 func TestServiceOf(t *testing.T) {
+	lookedUp := map[string]string{"reviews.default": "default/reviews", "reviews.default.svc": "default/reviews"}
 	for host, want := range map[string]string{
-		"reviews": "shop/reviews", "Reviews": "shop/reviews", "reviews.default": "default/reviews",
-		"reviews.default.svc": "default/reviews", "reviews.default.svc.cluster.local": "default/reviews",
-		"REVIEWS.default.SVC.Cluster.Local": "default/reviews",
+		"reviews": "shop/reviews", "Reviews": "shop/reviews", "reviews.default.svc.cluster.local": "default/reviews",
+		"REVIEWS.default.SVC.Cluster.Local": "default/reviews", "reviews.default": "", "reviews.default.svc": "",
 		"":                                  "", "*": "", "*.shop": "", "reviews..svc": "", "reviews.shop.pod": "",
 		"reviews.shop.svc.cluster": "", "reviews.shop.svc.example.com": "", "a.reviews.shop.svc.cluster.local": "",
 		"10.0.0.1": "",
@@ -32,6 +32,12 @@ func TestServiceOf(t *testing.T) {
 		got, ok := ServiceOf(host, "shop")
 		if ok != (want != "") || ok && got.String() != want {
 			t.Errorf("ServiceOf(%q) is %s, %v; want %q", host, got, ok, want)
+		}
+		if client, found := lookedUp[host]; found {
+			want = client
+		}
+		if got, ok := Resolved(host, "shop"); ok != (want != "") || ok && got.String() != want {
+			t.Errorf("Resolved(%q) is %s, %v; want %q", host, got, ok, want)
 		}
 	}
 }
@@ -156,12 +162,12 @@ func TestReferencesMirrorsTCP(t *testing.T) {
 metadata: {name: v, namespace: shop}
 spec:
   http:
-  - route: [{destination: {host: reviews}}, {destination: {host: ratings.other}}, {destination: {host: "*.com"}}]
+  - route: [{destination: {host: reviews}}, {destination: {host: ratings.other.svc.cluster.local}}, {destination: {host: "*.com"}}]
     mirror: {host: audit, subset: grayscale-x}
   - route: [{destination: {host: reviews, subset: v1}}]
     mirrors: [{destination: {host: reviews.test.svc.cluster.local}}]
   tcp: [{route: [{destination: {host: db}}]}]
-  tls: [{route: [{destination: {host: vault.ops, subset: grayscale-y}}]}]
+  tls: [{route: [{destination: {host: vault.ops.svc.cluster.local, subset: grayscale-y}}]}]
 `)
 	names := func(services []types.NamespacedName) string {
 		var out []string
@@ -187,7 +193,7 @@ metadata: {name: v, namespace: shop}
 spec:
   http:
   - route: [{destination: {host: reviews, subset: v1}, weight: 1}, {destination: {host: ratings, subset: v1}, weight: 1}, {destination: {host: reviews}, weight: 1}]
-    mirror: {host: reviews.shop, subset: v1}
+    mirror: {host: reviews.shop.svc.cluster.local, subset: v1}
   - redirect: {uri: /}
     mirrors: [{destination: {host: reviews, subset: v1}}, {destination: {host: reviews, subset: v3}}]
 `
@@ -198,7 +204,7 @@ spec:
 	after := Retarget(before, service("shop/reviews"), map[string]string{"v1": "v2", "": "v2"})
 	want := fromText(t, strings.ReplaceAll(strings.ReplaceAll(user,
 		"host: reviews, subset: v1", "host: reviews, subset: v2"),
-		"host: reviews.shop, subset: v1", "host: reviews.shop, subset: v2"))
+		"host: reviews.shop.svc.cluster.local, subset: v1", "host: reviews.shop.svc.cluster.local, subset: v2"))
 	equal(t, "the user's routes", Strip(after), want)
 	equal(t, "our route", &unstructured.Unstructured{Object: httpRoutes(after)[0].(map[string]any)},
 		&unstructured.Unstructured{Object: httpRoutes(before)[0].(map[string]any)})

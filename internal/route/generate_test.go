@@ -15,8 +15,8 @@ import (
 
 var (
 	hosts = []string{
-		"reviews", "reviews.shop", "reviews.shop.svc", "reviews.shop.svc.cluster.local", "REVIEWS",
-		"ratings", "ratings.other", "ratings.other.svc.cluster.local", "details", "example.com", "*.shop.svc.cluster.local", "",
+		"reviews", "reviews", "reviews.shop", "reviews.shop.svc.cluster.local", "REVIEWS", "REVIEWS.shop.SVC.cluster.local",
+		"ratings", "ratings.other.svc", "ratings.other.svc.cluster.local", "details", "example.com", "*.shop.svc.cluster.local", "",
 	}
 	userSubsets = []string{"", "v1", "v1b", "v2"}
 	ourServices = []string{"shop/reviews", "other/ratings", "shop/details"}

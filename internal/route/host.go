@@ -14,11 +14,22 @@ func Host(service types.NamespacedName) string {
 	return strings.ToLower(service.Name + "." + service.Namespace + "." + domain)
 }
 
-// ServiceOf says which Service a destination's host names, for an object in
-// that namespace: "reviews", "reviews.shop", "reviews.shop.svc" and the full name
-// are understood, in any case. ok is false for anything else: wildcards,
-// addresses, names outside the cluster.
+// ServiceOf says which Service a destination's host names, for an object in that
+// namespace, as istiod reads it, in any case: a name without a dot, or the full one.
+// ok is false for anything else, "reviews.shop" too: that is a host outside the
+// cluster (ResolveShortnameToFQDN in pilot/pkg/model/config.go).
 func ServiceOf(host, namespace string) (service types.NamespacedName, ok bool) {
+	if n := strings.Count(host, "."); n > 0 && n < strings.Count(domain, ".")+2 {
+		return service, false
+	}
+	return Resolved(host, namespace)
+}
+
+// Resolved says which Service a name is of that a client in that namespace looks
+// up: "reviews.shop" and "reviews.shop.svc" are one there, beside those of [ServiceOf].
+// ok is false for wildcards, addresses and names outside the cluster.
+// https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
+func Resolved(host, namespace string) (service types.NamespacedName, ok bool) {
 	parts := strings.Split(strings.ToLower(host), ".")
 	for _, part := range parts {
 		if part == "" || strings.Contains(part, "*") {
@@ -46,10 +57,10 @@ func ServiceOf(host, namespace string) (service types.NamespacedName, ok bool) {
 // (ResolveShortnameToFQDN in pilot/pkg/model/config.go).
 func meshHost(host, namespace string) string {
 	host = strings.ToLower(host)
-	if host == "" || strings.Contains(host, ".") || strings.Contains(host, "*") {
-		return host
+	if service, ok := ServiceOf(host, namespace); ok {
+		return Host(service)
 	}
-	return Host(types.NamespacedName{Namespace: namespace, Name: host})
+	return host
 }
 
 // covers says whether a wildcard host ("*.shop.svc.cluster.local", "*") covers

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
@@ -35,6 +36,7 @@ func Recover(vs *unstructured.Unstructured) []Split {
 	for _, g := range groups(vs) {
 		keepMirrors(g, namespace, found)
 	}
+	keepConnections(vs, namespace, found)
 	out := make([]Split, 0, len(found))
 	for _, split := range found {
 		if len(split.Subsets) > 0 {
@@ -75,5 +77,27 @@ func pair(ours, users []destination, found map[types.NamespacedName]Split) {
 			return
 		}
 		split.Subsets[user.subset] = target
+	}
+}
+
+// keepConnections notes that a subset of the user's selects the original alone where
+// a TCP or TLS route stays with it although HTTP routes don't: those hold a mirror.
+func keepConnections(vs *unstructured.Unstructured, namespace string, found map[types.NamespacedName]Split) {
+	for _, kind := range l4Kinds {
+		routes := list(spec(vs), kind)
+		for i, route := range routes {
+			if i > 0 && isOurs(routes[i-1]) && reflect.DeepEqual(matchOf(routes[i-1]), matchOf(route)) {
+				continue // shadowed
+			}
+			to := destinations(route, namespace)
+			for _, d := range to {
+				split := found[d.service]
+				target, known := split.Subsets[d.subset]
+				if d.inside && known && target.Original != "" && split.Weight <= 0 && (d.weight > 0 || len(to) == 1) {
+					target.Pinned = true
+					split.Subsets[d.subset] = target
+				}
+			}
+		}
 	}
 }

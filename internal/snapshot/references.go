@@ -82,7 +82,7 @@ func (w ways) serviceEntry(u *unstructured.Unstructured) {
 	endpoints, _, _ := unstructured.NestedSlice(u.Object, "spec", "endpoints")
 	for _, item := range endpoints {
 		endpoint, _ := item.(map[string]any)
-		if to, ok := route.ServiceOf(text(endpoint, "address", ""), ""); ok {
+		if to, ok := route.Resolved(text(endpoint, "address", ""), ""); ok {
 			w.lead(to, plan.Way{What: named(u), Why: "has Service " + to.String() + " for an endpoint, past every VirtualService", Right: right})
 		}
 	}

@@ -62,7 +62,7 @@ func first(r Request, host string, entries []entry) Result {
 // stands.
 func unrouted(r Request, out *Result) {
 	out.Outcome = Unrouted
-	if service, ok := route.ServiceOf(r.domain(), r.Proxy.Namespace); ok {
+	if service, ok := route.Resolved(r.domain(), r.Proxy.Namespace); ok {
 		out.Destinations = []Destination{{Host: route.Host(service), Port: r.Port, Share: big.NewRat(1, 1)}}
 	}
 }

@@ -16,7 +16,7 @@ func (e *Evaluator) inMesh(r Request) (host string, entries []entry) {
 	services := e.visible(r.Proxy.Namespace, mesh)
 	literal := strings.TrimSuffix(r.domain(), ".")
 	full := ""
-	if service, ok := route.ServiceOf(literal, r.Proxy.Namespace); ok {
+	if service, ok := route.Resolved(literal, r.Proxy.Namespace); ok {
 		full = route.Host(service)
 	}
 	wildcard, chosen := widest(services, full)
@@ -65,7 +65,7 @@ func widest(services []virtualService, full string) (wildcard string, index int)
 // outside says whether the VirtualService's hosts that are no Service's count
 // for a request to that name: they do on port 80, and beside a host that is one.
 func (v virtualService) outside(r Request, literal string) bool {
-	if _, ok := route.ServiceOf(literal, ""); ok && strings.HasSuffix(literal, "."+domain) {
+	if _, ok := route.Resolved(literal, ""); ok && strings.HasSuffix(literal, "."+domain) {
 		return false
 	}
 	return r.Port == 80 || slices.ContainsFunc(v.hosts, func(host string) bool { return strings.HasSuffix(host, "."+domain) })
