@@ -76,26 +76,19 @@ func TestCertificatesAreRenewed(t *testing.T) {
 }
 
 // TestAReplicaIsReadyWhenItIsTrusted: one that starts while the Secret holds no
-// certificate, or one of an authority that is gone, is not ready before the API
-// server would trust what it serves: its first call is answered.
+// certificate is not ready before the API server would trust what it serves: its
+// first call is answered.
 func TestAReplicaIsReadyWhenItIsTrusted(t *testing.T) {
-	for name, spoil := range map[string]func(map[string][]byte){
-		"no certificate": func(data map[string][]byte) { clear(data) },
-		"no authority":   func(data map[string][]byte) { delete(data, "ca.crt") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			var s corev1.Secret
-			if err := admin().Get(t.Context(), secret, &s); err != nil {
-				t.Fatal(err)
-			}
-			spoil(s.Data)
-			if err := admin().Update(t.Context(), &s); err != nil {
-				t.Fatal(err)
-			}
-			if err := called(t.Context(), anotherReplica(t)); err != nil {
-				t.Error(err)
-			}
-		})
+	var s corev1.Secret
+	if err := admin().Get(t.Context(), secret, &s); err != nil {
+		t.Fatal(err)
+	}
+	clear(s.Data)
+	if err := admin().Update(t.Context(), &s); err != nil {
+		t.Fatal(err)
+	}
+	if err := called(t.Context(), anotherReplica(t)); err != nil {
+		t.Error(err)
 	}
 }
 
