@@ -13,6 +13,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // original works out the Deployment to release: the one that was named, or the
@@ -23,7 +24,7 @@ func (o *createOptions) original(s scene) (*unstructured.Unstructured, error) {
 		switch {
 		case d == nil:
 			return nil, fmt.Errorf("no Deployment %s/%s; there are: %s", s.namespace, o.workload, names(s.deployments))
-		case isClone(d):
+		case workload.IsClone(d):
 			return nil, fmt.Errorf("the Deployment %s/%s is the grayscale version of release %s; release it again once that is finished", s.namespace, o.workload, d.GetLabels()[intent.LabelTask])
 		}
 		return d, nil
@@ -35,7 +36,7 @@ func (o *createOptions) original(s scene) (*unstructured.Unstructured, error) {
 	service := release.ServiceOf(u)
 	var of []*unstructured.Unstructured
 	for _, d := range s.deployments {
-		if !isClone(d) && service.Selects(release.WorkloadOf(d).Template) {
+		if !workload.IsClone(d) && service.Selects(release.WorkloadOf(d).Template) {
 			of = append(of, d)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // clean removes our annotations from what is the users': intents that nobody
@@ -122,7 +123,7 @@ func oursIn(u *unstructured.Unstructured) string {
 }
 
 func cloneIn(u *unstructured.Unstructured) string {
-	if isClone(u) {
+	if workload.IsClone(u) {
 		return "is the grayscale version of release " + u.GetLabels()[intent.LabelTask]
 	}
 	return ""

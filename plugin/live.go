@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
 	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
 )
@@ -112,7 +113,7 @@ func (e *Env) lookAs(ctx context.Context, f found, set plan.Settings, down strin
 // it is left but its claim.
 func byHand(s plan.Snapshot, status *release.Status) bool {
 	return (status.Policy.End == intent.EndCancel || status.Phase == release.Cancelling) && status.Live == nil &&
-		!slices.ContainsFunc(s.Deployments, func(d *unstructured.Unstructured) bool { return isClone(d) && d.GetName() == status.Clone })
+		!slices.ContainsFunc(s.Deployments, func(d *unstructured.Unstructured) bool { return workload.IsClone(d) && d.GetName() == status.Clone })
 }
 
 // renewed are the images of an original that has become the new version, as a

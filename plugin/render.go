@@ -20,6 +20,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 func newRender(e *Env) *cobra.Command {
@@ -163,7 +164,7 @@ func asked(ctx context.Context, r client.Reader) ([]types.NamespacedName, error)
 	}
 	var out []types.NamespacedName
 	for _, d := range s.deployments {
-		if !intent.Starts(d.GetAnnotations()) || isClone(d) {
+		if !intent.Starts(d.GetAnnotations()) || workload.IsClone(d) {
 			continue
 		}
 		w := release.WorkloadOf(d)

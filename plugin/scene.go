@@ -12,6 +12,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // scene is a namespace as releases see it.
@@ -97,7 +98,7 @@ func (s scene) running() []found {
 	}
 	for _, d := range s.deployments {
 		task := d.GetAnnotations()[intent.KeyRelease]
-		if task == "" || isClone(d) || claimed[string(d.GetUID())+"/"+task] || s.spent(task, d) {
+		if task == "" || workload.IsClone(d) || claimed[string(d.GetUID())+"/"+task] || s.spent(task, d) {
 			continue
 		}
 		out = append(out, s.askedFor(task, d))
@@ -213,10 +214,4 @@ func (s scene) workloads() []release.Workload {
 		out[n] = release.WorkloadOf(d)
 	}
 	return out
-}
-
-// isClone says whether a Deployment is a running release's grayscale version.
-func isClone(d *unstructured.Unstructured) bool {
-	_, ok := d.GetLabels()[intent.LabelTask]
-	return ok
 }

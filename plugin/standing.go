@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // judge says what the reconciler would say if a release of a Service were
@@ -82,7 +83,7 @@ func (j judge) of(ctx context.Context, u *unstructured.Unstructured) (standing, 
 	}
 	var unfitting []string
 	for _, d := range j.scene.deployments {
-		if d.GetNamespace() != service.Namespace || isClone(d) || !service.Selects(release.WorkloadOf(d).Template) {
+		if d.GetNamespace() != service.Namespace || workload.IsClone(d) || !service.Selects(release.WorkloadOf(d).Template) {
 			continue
 		}
 		why, err := j.refused(ctx, service, d, hypothetical(service, release.WorkloadOf(d)))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // unread is the release that holds a Service by a claim which this version can't
@@ -22,7 +23,7 @@ func (s scene) unread(service *unstructured.Unstructured, claim *release.Unreada
 	}
 	for _, d := range s.deployments {
 		task := d.GetAnnotations()[intent.KeyRelease]
-		if f.task == "" && task != "" && !isClone(d) && s.askedFor(task, d).service == service {
+		if f.task == "" && task != "" && !workload.IsClone(d) && s.askedFor(task, d).service == service {
 			f.task, f.deployment = task, d
 		}
 	}

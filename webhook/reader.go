@@ -10,12 +10,8 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/webhook/decide"
-)
-
-var (
-	kindService    = schema.GroupVersionKind{Version: "v1", Kind: "Service"}
-	kindDeployment = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
 )
 
 // reader reads what decisions need, from the API server itself.
@@ -38,7 +34,7 @@ func (r reader) page(ctx context.Context, kind schema.GroupVersionKind, opts ...
 }
 
 func (r reader) services(ctx context.Context, namespace string) ([]release.Service, error) {
-	items, err := r.list(ctx, kindService, namespace)
+	items, err := r.list(ctx, snapshot.Services, namespace)
 	services := make([]release.Service, len(items))
 	for n := range items {
 		services[n] = release.ServiceOf(&items[n])
@@ -57,7 +53,7 @@ func (r reader) world(ctx context.Context, namespace string) (release.World, err
 	if err != nil {
 		return release.World{}, err
 	}
-	items, err := r.list(ctx, kindDeployment, namespace)
+	items, err := r.list(ctx, snapshot.Deployments, namespace)
 	workloads := make([]release.Workload, len(items))
 	for n := range items {
 		workloads[n] = release.WorkloadOf(&items[n])

@@ -18,6 +18,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // watcher turns events into the Services that they concern. It asks only the
@@ -50,8 +51,7 @@ func (w watcher) cloned(ctx context.Context, d *unstructured.Unstructured) bool 
 }
 
 func ours(d *unstructured.Unstructured) bool {
-	_, clone := d.GetLabels()[intent.LabelTask]
-	return clone || intent.Starts(d.GetAnnotations())
+	return workload.IsClone(d) || intent.Starts(d.GetAnnotations())
 }
 
 // service: itself, when it says anything of ours, and when it comes or goes.

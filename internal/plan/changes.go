@@ -31,7 +31,7 @@ func (v view) keepClone(p *Plan, replicas int32) {
 	if v.clone.GetDeletionTimestamp() != nil {
 		return // made again when it has gone
 	}
-	if !workload.IsClone(v.clone, v.claim) {
+	if !workload.IsCloneOf(v.clone, v.claim) {
 		marked := workload.Normalize(v.clone, v.claim)
 		p.Changes = append(p.Changes, Change{Action: Label, Before: v.clone, Object: marked, Why: "puts back the clone's labels"})
 		return

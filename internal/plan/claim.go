@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // candidate is a Deployment that asks for a release of this Service.
@@ -27,7 +28,7 @@ func (s Snapshot) candidates() []candidate {
 	world := release.World{Services: s.services(), Workloads: s.workloads(), VersionLabel: s.Settings.VersionLabel}
 	var out []candidate
 	for _, d := range s.Deployments {
-		if !intent.Starts(d.GetAnnotations()) || d.GetDeletionTimestamp() != nil || isClone(d) {
+		if !intent.Starts(d.GetAnnotations()) || d.GetDeletionTimestamp() != nil || workload.IsClone(d) {
 			continue
 		}
 		c := candidate{deployment: d}
@@ -44,11 +45,6 @@ func (s Snapshot) candidates() []candidate {
 	}
 	slices.SortFunc(out, func(a, b candidate) int { return cmp.Compare(a.deployment.GetName(), b.deployment.GetName()) })
 	return out
-}
-
-func isClone(d *unstructured.Unstructured) bool {
-	_, ok := d.GetLabels()[intent.LabelTask]
-	return ok
 }
 
 // claimNext lets the first fit candidate have the Service. The write carries

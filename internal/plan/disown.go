@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // disown drops what a controller that died between the last write of an object
@@ -22,7 +23,7 @@ func (v view) disown(p *Plan) {
 		}
 	}
 	for _, d := range []*unstructured.Unstructured{v.original, v.clone} {
-		if d != nil && d.GetDeletionTimestamp() == nil && !isClone(d) {
+		if d != nil && d.GetDeletionTimestamp() == nil && !workload.IsClone(d) {
 			users = append(users, d)
 		}
 	}

@@ -59,7 +59,7 @@ func (v view) stripOrphans(p *Plan) bool {
 func (v view) removeClones(p *Plan) bool {
 	wait := false
 	for _, d := range v.Deployments {
-		if !isClone(d) || !v.isOrphan(d) {
+		if !workload.IsClone(d) || !v.isOrphan(d) {
 			continue
 		}
 		wait = v.Service != nil
@@ -95,7 +95,7 @@ func (v view) forgetLost(p *Plan, clone *unstructured.Unstructured) {
 // whose ReplicaSets may hold the intent.
 func Lost(s Snapshot) (originals []types.UID) {
 	for _, d := range s.Deployments {
-		if s.Service != nil || !isClone(d) || !s.isOrphan(d) {
+		if s.Service != nil || !workload.IsClone(d) || !s.isOrphan(d) {
 			continue
 		}
 		if original := s.deployment(d.GetLabels()[intent.LabelOf]); original != nil {
@@ -141,7 +141,7 @@ func (v view) heir(rule *unstructured.Unstructured, dead map[string]string) stri
 func (v view) served(selector map[string]string) bool {
 	return slices.ContainsFunc(v.workloads(), func(w release.Workload) bool {
 		d := v.deployment(w.Name)
-		goes := d.GetDeletionTimestamp() != nil || v.Service == nil && isClone(d)
+		goes := d.GetDeletionTimestamp() != nil || v.Service == nil && workload.IsClone(d)
 		return !goes && w.Replicas > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(w.Template))
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // Orphaned says whether the namespace has the clone of a lost release for the
@@ -17,7 +18,7 @@ func Orphaned(s Snapshot) bool { return len(s.orphanedClones()) > 0 }
 
 // orphanedClones are those that a Service's lost release has left.
 func (s Snapshot) orphanedClones() []*unstructured.Unstructured {
-	return slices.DeleteFunc(slices.Clone(s.Deployments), func(d *unstructured.Unstructured) bool { return !isClone(d) || !s.isOrphan(d) })
+	return slices.DeleteFunc(slices.Clone(s.Deployments), func(d *unstructured.Unstructured) bool { return !workload.IsClone(d) || !s.isOrphan(d) })
 }
 
 // awaitOriginals leaves everything as it stands while the clone of a lost release

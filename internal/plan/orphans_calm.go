@@ -9,6 +9,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // calmOrphans leads the requests of a Service that was made anew away from the clone
@@ -18,7 +19,7 @@ import (
 func (v view) calmOrphans(p *Plan) bool {
 	for _, clone := range v.Deployments {
 		original := v.deployment(clone.GetLabels()[intent.LabelOf])
-		if !isClone(clone) || !v.isOrphan(clone) || clone.GetDeletionTimestamp() != nil || original == nil || v.last(clone) {
+		if !workload.IsClone(clone) || !v.isOrphan(clone) || clone.GetDeletionTimestamp() != nil || original == nil || v.last(clone) {
 			continue
 		}
 		if v.claim = v.lostClaim(original, clone); v.claim == nil {

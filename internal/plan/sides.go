@@ -65,7 +65,7 @@ func (v *view) side(d *unstructured.Unstructured, mine func(Pod) bool) release.S
 	if d != nil {
 		side.Exists, side.Leaving = true, d.GetDeletionTimestamp() != nil
 		side.Replicas = release.WorkloadOf(d).Replicas
-		_, side.Labelled = d.GetLabels()[intent.LabelTask]
+		side.Labelled = workload.IsClone(d)
 	}
 	pods := map[string]Pod{}
 	for _, p := range v.Pods {

@@ -111,7 +111,7 @@ func (v *view) theClone() *unstructured.Unstructured {
 		return nil
 	}
 	seen := v.claim.Grayscale.UID
-	if seen != "" && d.GetUID() == seen || workload.IsClone(d, v.claim) {
+	if seen != "" && d.GetUID() == seen || workload.IsCloneOf(d, v.claim) {
 		return d
 	}
 	v.taken = fmt.Sprintf("Deployment %s/%s has the clone's name, and is not ours: rename it, or cancel and write another name for the clone", d.GetNamespace(), d.GetName())

@@ -111,8 +111,19 @@ func Freed(clone *unstructured.Unstructured) *unstructured.Unstructured {
 	return c
 }
 
-// IsClone says whether a Deployment is that release's clone by its labels.
-func IsClone(d *unstructured.Unstructured, s *release.Status) bool {
+// IsClone says whether the labels say that a Deployment is a grayscale version: one
+// of the two is enough, for nobody else has a use for either. Nil is none.
+func IsClone(d *unstructured.Unstructured) bool {
+	if d == nil {
+		return false
+	}
+	_, task := d.GetLabels()[intent.LabelTask]
+	_, of := d.GetLabels()[intent.LabelOf]
+	return task || of
+}
+
+// IsCloneOf says whether a Deployment is that release's clone by its labels.
+func IsCloneOf(d *unstructured.Unstructured, s *release.Status) bool {
 	labels := d.GetLabels()
 	return s.Task != "" && labels[intent.LabelTask] == s.Task && labels[intent.LabelOf] == s.Original.Name
 }

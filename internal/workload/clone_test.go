@@ -68,10 +68,10 @@ func TestClone(t *testing.T) {
 			if again := workload.Normalize(stored, &c.Status); !equality.Semantic.DeepEqual(again, stored) {
 				t.Errorf("Normalize is not idempotent: %v", again.Object)
 			}
-			if !workload.IsClone(stored, &c.Status) || workload.IsClone(stored, &release.Status{Task: "another"}) || workload.IsClone(original, &c.Status) || workload.IsClone(original, &release.Status{}) {
+			if !workload.IsCloneOf(stored, &c.Status) || workload.IsCloneOf(stored, &release.Status{Task: "another"}) || workload.IsCloneOf(original, &c.Status) || workload.IsCloneOf(original, &release.Status{}) {
 				t.Error("IsClone takes one for the other")
 			}
-			if freed := workload.Freed(stored); workload.IsClone(freed, &c.Status) || !workload.IsClone(stored, &c.Status) {
+			if freed := workload.Freed(stored); workload.IsClone(freed) || workload.IsClone(original) || !workload.IsClone(stored) || workload.IsCloneOf(freed, &c.Status) || !workload.IsCloneOf(stored, &c.Status) {
 				t.Error("Freed leaves a label, or changes its argument")
 			}
 		})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // Clone judges a write of an object that is a clone, or says it is one. Only
@@ -23,7 +24,7 @@ func Clone(w Write, claims Claims) (v Verdict) {
 	task := after.Labels[intent.LabelTask]
 	claim, claimed := claims.clone(task, after.Name)
 	switch {
-	case !IsClone(w.After):
+	case !workload.IsClone(w.After):
 		v.refuse(freed(w, claims)...)
 	case !w.Ours():
 		v.refuse(stranger(after, claims))

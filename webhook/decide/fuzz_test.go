@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 	"github.com/kubectl-grayscale/kubectl-grayscale/webhook/decide"
 )
 
@@ -30,7 +31,7 @@ func FuzzDecide(f *testing.F) {
 		v, _ := decide.Intent(w, world(t, services, after))
 		_ = v.Faults.Error()
 		clone := decide.Clone(w, decide.ClaimsOf(services))
-		if decide.IsClone(after) && before == nil && len(clone.Faults) == 0 {
+		if workload.IsClone(after) && before == nil && len(clone.Faults) == 0 {
 			t.Errorf("a stranger's clone is admitted: %s", one)
 		}
 		decide.By(w)

@@ -37,7 +37,7 @@ func Guard(l Loss, claim Claim, live []route.Live) (v Verdict) {
 	case d.UID == s.Original.UID:
 		which, share = "original", kept(d, s, live)
 		first = "let the grayscale version take over first (kubectl grayscale takeover %[2]s -n %[1]s)"
-	case d.Name == s.Clone && (d.UID == s.Grayscale.UID || workload.IsClone(l.Deployment, s)):
+	case d.Name == s.Clone && (d.UID == s.Grayscale.UID || workload.IsCloneOf(l.Deployment, s)):
 		which, share = "grayscale", given(live)
 		first = "give the traffic back first (kubectl grayscale takeover %[2]s --to original -n %[1]s)"
 	}

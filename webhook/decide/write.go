@@ -12,6 +12,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // Write is one write of a Deployment as admission sees it.
@@ -94,19 +95,10 @@ func marks(u *unstructured.Unstructured) map[string]string {
 	return ours
 }
 
-// IsClone says whether the labels say that an object is a clone: one of the
-// two is enough, for nobody else has a use for either.
-func IsClone(u *unstructured.Unstructured) bool {
-	m := marks(u)
-	_, task := m[intent.LabelTask]
-	_, of := m[intent.LabelOf]
-	return task || of
-}
-
 // Concerns says whether the write is of a clone, or changes or carries an
 // intent; of anything else admission says nothing.
 func (w Write) Concerns() (clone, original bool) {
-	if IsClone(w.Before) || IsClone(w.After) {
+	if workload.IsClone(w.Before) || workload.IsClone(w.After) {
 		return true, false
 	}
 	return false, len(asked(w.Before)) > 0 || len(asked(w.After)) > 0
