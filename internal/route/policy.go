@@ -25,7 +25,7 @@ func effective(top, own map[string]any, field string) map[string]any {
 // versionPolicy is the policy of the grayscale version's subset without labels:
 // the user's, with a load balancer that prefers the grayscale version's pods and
 // goes to the others when it has none. Envoy keeps priorities only with an
-// outlier detection, so one that ejects nobody stands where the user has none.
+// outlier detection, so ejectsNobody stands where the user has none.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#LocalityLoadBalancerSetting-failover_priority
 func versionPolicy(v release.Versions, prefer map[string]string, top, own map[string]any) map[string]any {
 	out := map[string]any{}
@@ -37,7 +37,7 @@ func versionPolicy(v release.Versions, prefer map[string]string, top, own map[st
 		balancer = copied(users).(map[string]any)
 	}
 	balancer["localityLbSetting"] = failover(v, prefer, object(balancer, "localityLbSetting"))
-	detection := map[string]any{"consecutive5xxErrors": int64(0), "consecutiveGatewayErrors": int64(0)}
+	detection := ejectsNobody()
 	if users := effective(top, own, "outlierDetection"); users != nil {
 		detection = copied(users).(map[string]any)
 	}
@@ -47,10 +47,20 @@ func versionPolicy(v release.Versions, prefer map[string]string, top, own map[st
 	for _, item := range list(out, "portLevelSettings") {
 		if port, ok := item.(map[string]any); ok {
 			port["loadBalancer"] = map[string]any{"localityLbSetting": failover(v, prefer, nil)}
-			port["outlierDetection"] = map[string]any{"consecutive5xxErrors": int64(0), "consecutiveGatewayErrors": int64(0)}
+			port["outlierDetection"] = ejectsNobody()
 		}
 	}
 	return out
+}
+
+// ejectsNobody is an outlier detection without effect but two: Envoy keeps priorities,
+// and, for minHealthPercent is above 0, istiod leaves out the pods that are not ready.
+// Of those that it tells, Envoy would take each as a reason to send a part of the
+// version's requests to the next priority, though its other pods can take them all.
+// https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/priority
+// https://istio.io/latest/docs/reference/commands/pilot-discovery/ (PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS)
+func ejectsNobody() map[string]any {
+	return map[string]any{"consecutive5xxErrors": int64(0), "consecutiveGatewayErrors": int64(0), "minHealthPercent": int64(1)}
 }
 
 // failover puts the version label, and what is preferred among its pods, before
