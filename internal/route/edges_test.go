@@ -25,7 +25,7 @@ func TestServiceOf(t *testing.T) {
 	for host, want := range map[string]string{
 		"reviews": "shop/reviews", "Reviews": "shop/reviews", "reviews.default.svc.cluster.local": "default/reviews",
 		"REVIEWS.default.SVC.Cluster.Local": "default/reviews", "reviews.default": "", "reviews.default.svc": "",
-		"":                                  "", "*": "", "*.shop": "", "reviews..svc": "", "reviews.shop.pod": "",
+		"": "", "*": "", "*.shop": "", "reviews..svc": "", "reviews.shop.pod": "",
 		"reviews.shop.svc.cluster": "", "reviews.shop.svc.example.com": "", "a.reviews.shop.svc.cluster.local": "",
 		"10.0.0.1": "",
 	} {
