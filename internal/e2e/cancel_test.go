@@ -28,8 +28,14 @@ var lateMoments = []moment{
 	{name: "when it has taken over", pairs: []string{"traffic=grayscale"}, until: func(w *world) { w.untilPhase(release.TakenOver) }},
 }
 
+var otherMoments = []moment{
+	{name: "with a mirror", pairs: []string{"mirror=50"}, until: func(w *world) { w.untilDelivered() }},
+	{name: "of blue-green", pairs: []string{"form=blue-green", "traffic=grayscale"}, until: func(w *world) { w.untilPhase(release.TakenOver) }},
+}
+
 // cancelledAt cancels a release at each of these moments, one right after the
-// other; in the end the original alone is there, as it was.
+// other, and rolled out in the midst of it; in the end the original alone is there, and
+// its roll-back brings nothing of a release back.
 func cancelledAt(moments []moment) func(*testing.T) {
 	return func(t *testing.T) {
 		w := newWorld(t)
@@ -45,16 +51,31 @@ func cancelledAt(moments []moment) func(*testing.T) {
 			tr.phase(m.name, only("v1", tag))
 			w.annotate("reviews-v1", append([]string{"release=" + task, "image=" + tag}, m.pairs...)...)
 			m.until(w)
+			w.kubectl("set", "image", "deployment/reviews-v1", "app=example/reviews:v1-"+task)
 			w.annotate("reviews-v1", "end=cancel")
 			w.untilEnded("reviews", task, release.Cancelled)
 			tr.phase("after "+m.name, only("v1"))
 			tr.seen(20)
 			w.sameRoutes(front, mesh)
-			w.clean()
+			w.undone("reviews-v1")
 		}
 		if got := names(w.list(deployments)); len(got) != 1 || got[0] != "reviews-v1" {
 			t.Errorf("the Deployments are %v, want reviews-v1 alone", got)
 		}
+	}
+}
+
+// undone rolls a Deployment back after a release has ended: that brings no intent
+// back, and starts nothing.
+func (w *world) undone(deployment string) {
+	w.t.Helper()
+	w.rolledOut(deployment)
+	before := len(w.list(deployments))
+	w.kubectl("rollout", "undo", "deployment", deployment)
+	w.rolledOut(deployment)
+	w.clean()
+	if s := w.status("reviews"); s != nil || len(w.list(deployments)) != before {
+		w.t.Errorf("a roll-back of Deployment %s has started something: %s, Deployments %v", deployment, describe(s), names(w.list(deployments)))
 	}
 }
 

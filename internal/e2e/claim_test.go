@@ -105,19 +105,7 @@ func (w *world) rejected(original, task, holder string) {
 		}
 		return false, "no entry of it"
 	})
-	w.eventually("an event on Deployment "+original, func() (bool, string) {
-		var seen []string
-		for _, e := range w.list(events) {
-			regarding, _, _ := unstructured.NestedString(e.Object, "regarding", "name")
-			reason, _, _ := unstructured.NestedString(e.Object, "reason")
-			note, _, _ := unstructured.NestedString(e.Object, "note")
-			if regarding == original && reason == string(release.Rejected) && strings.Contains(note, holder) {
-				return true, ""
-			}
-			seen = append(seen, regarding+" "+reason+": "+note)
-		}
-		return false, strings.Join(seen, "\n")
-	})
+	w.told(string(release.Rejected), original, holder)
 }
 
 // secondCloneByHand: a copy of the clone under another name is refused, with

@@ -46,6 +46,8 @@ func blueGreen(t *testing.T) {
 	tr.seen(30)
 	w.sameRoutes(front, mesh)
 	w.clean()
+	w.kubectl("set", "image", "deployment/reviews-v2", "app=example/reviews:v2.1")
+	w.undone("reviews-v2")
 }
 
 func (w *world) replicas(deployment string) int {
@@ -126,24 +128,42 @@ func inPlace(t *testing.T) {
 	w.annotate("reviews", "release=second", "image=v3", "traffic=grayscale", "end=finish")
 	w.untilEnded("reviews", "second", release.Finished)
 	w.clean()
+	w.undone("reviews")
+	if got := release.WorkloadOf(w.get(deployments, "reviews")); got.Template["version"] != "v2" || got.Images["app"] != "example/reviews:v2" {
+		t.Errorf("rolled back, the original is %v, %v, want what the first release left", got.Template, got.Images)
+	}
 }
 
 // another is a change of the pod template that the API server stores in other words:
 // cpu as 150m, and the fieldRef with its apiVersion.
 const another = `{"containers":[{"name":"app","resources":{"requests":{"cpu":0.15}}}],"volumes":[{"name":"pod","downwardAPI":{"items":[{"path":"labels","fieldRef":{"fieldPath":"metadata.labels"}}]}}]}`
 
-// waitingForSource: Helm manages the original, so the release waits with all
-// traffic on the grayscale version until the chart brings the change.
+// waitingForSource: Helm manages the original, so a release waits with all traffic on
+// the grayscale version, and can be cancelled, until the chart brings the change.
 func waitingForSource(t *testing.T) {
 	w := newWorld(t)
 	w.apply(makeService("reviews", "reviews"), stable(", annotations: {meta.helm.sh/release-name: shop, meta.helm.sh/release-namespace: $NS}"), meshRoutes)
 	w.rolledOut("reviews")
 	tr := w.trafficTo("v1", throughSidecar(w.namespace, "reviews"))
+	waits := func(s *release.Status) bool {
+		return s.Phase == release.TakenOver && s.Condition(release.Progressing).Reason == release.ReasonWaitingForSource
+	}
+	before := spec(t, w.get(deployments, "reviews"))
+	tr.phase("there and back", only("v1", "v2"))
+	w.annotate("reviews", "release=early", "image=v2", "traffic=grayscale", "end=finish")
+	w.until("a release that waits", waits)
+	w.annotate("reviews", "end=cancel")
+	tr.settles("going back", "v2", "v1")
+	tr.phase("cancelled", only("v1"))
+	w.untilEnded("reviews", "early", release.Cancelled)
+	w.clean()
+	if got := spec(t, w.get(deployments, "reviews")); got != before {
+		t.Errorf("the original was\n%s\nand is\n%s", before, got)
+	}
+
 	w.annotate("reviews", "release=first", "image=v2", `patch={"spec":`+another+`}`, "traffic=grayscale", "end=finish")
 	tr.phase("to all", only("v1", "v2"))
-	s := w.until("the change to commit", func(s *release.Status) bool {
-		return s.Phase == release.TakenOver && s.Condition(release.Progressing).Reason == release.ReasonWaitingForSource
-	})
+	s := w.until("the change to commit", waits)
 	for _, word := range []string{"Helm", "version: v2", "example/reviews:v2", "grayscale.dev/patch"} {
 		if message := s.Condition(release.Progressing).Message; !strings.Contains(message, word) {
 			t.Errorf("the change to commit lacks %q: %s", word, message)

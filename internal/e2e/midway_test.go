@@ -151,16 +151,24 @@ func serviceDeleted(t *testing.T) {
 		routes := spec(t, w.get(virtualServices, "front")) == front && spec(t, w.get(virtualServices, "reviews")) == mesh
 		return clone == nil && len(rules) == 0 && routes, fmt.Sprintf("clone %v, rules %v, routes as they were: %t", clone != nil, names(rules), routes)
 	})
-	w.eventually("an event", func() (bool, string) {
+	w.told("ClaimLost", "reviews-v1", "")
+}
+
+// told waits for an event with that reason on an object, with that word in its note.
+func (w *world) told(reason, on, word string) {
+	w.t.Helper()
+	w.eventually("event "+reason+" on "+on, func() (bool, string) {
 		var seen []string
 		for _, e := range w.list(events) {
-			reason, _, _ := unstructured.NestedString(e.Object, "reason")
-			regarding, _, _ := unstructured.NestedString(e.Object, "regarding", "name")
-			if reason == "ClaimLost" && regarding == "reviews-v1" {
+			field := func(path ...string) string {
+				s, _, _ := unstructured.NestedString(e.Object, path...)
+				return s
+			}
+			if field("reason") == reason && field("regarding", "name") == on && strings.Contains(field("note"), word) {
 				return true, ""
 			}
-			seen = append(seen, reason+" on "+regarding)
+			seen = append(seen, field("regarding", "name")+" "+field("reason")+": "+field("note"))
 		}
-		return false, strings.Join(seen, ", ")
+		return false, strings.Join(seen, "\n")
 	})
 }
