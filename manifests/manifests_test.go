@@ -13,6 +13,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -274,5 +275,22 @@ func TestRestricted(t *testing.T) {
 	if !*pod.RunAsNonRoot || pod.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault || *c.AllowPrivilegeEscalation ||
 		!*c.ReadOnlyRootFilesystem || !slices.Equal(c.Capabilities.Drop, []corev1.Capability{"ALL"}) {
 		t.Errorf("the controller's pod may more than it needs: %+v %+v", pod, c)
+	}
+}
+
+// TestMemory: Go's runtime collects harder before the kernel kills the process, and
+// has most of the limit to work with.
+func TestMemory(t *testing.T) {
+	c := typed[appsv1.Deployment](t, build(t, Options{}), "Deployment")[0].Spec.Template.Spec.Containers[0]
+	at := slices.IndexFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == "GOMEMLIMIT" })
+	if at < 0 {
+		t.Fatal("GOMEMLIMIT is not set")
+	}
+	soft, err := resource.ParseQuantity(strings.TrimSuffix(c.Env[at].Value, "B")) // Go writes MiB where Kubernetes writes Mi
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hard := c.Resources.Limits.Memory().Value(); soft.Value() < hard*8/10 || soft.Value() > hard*9/10 {
+		t.Errorf("GOMEMLIMIT is %s of a limit of %s", c.Env[at].Value, c.Resources.Limits.Memory())
 	}
 }

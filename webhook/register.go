@@ -46,8 +46,9 @@ func Register(mgr manager.Manager, o Options) error {
 	if o.Controller == "" || o.Live == nil || o.Cached == nil {
 		return errors.New("registering webhooks: Controller, Live and Cached are needed")
 	}
-	read := reader{live: o.Live, settings: o.Settings}
-	mesh := mesh{live: o.Live, cached: o.Cached, settings: o.Settings}
+	live := snapshot.NewLean(o.Live)
+	read := reader{live: live, settings: o.Settings}
+	mesh := mesh{live: live, cached: o.Cached, settings: o.Settings}
 	decoder := admission.NewDecoder(mgr.GetScheme())
 	server := mgr.GetWebhookServer()
 	authority := authority{mgr.GetClient()}

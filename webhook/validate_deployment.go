@@ -20,6 +20,7 @@ type validateDeployment struct {
 	mesh       mesh
 	authority  authority
 	events     recorder
+	gate       gate
 }
 
 // Handle answers one request. An error means that nothing could be decided,
@@ -29,15 +30,23 @@ func (h *validateDeployment) Handle(ctx context.Context, req admission.Request) 
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
+	subject := fmt.Sprintf("Deployment %s/%s", req.Namespace, req.Name)
+	if !write.Ours() {
+		leave, err := h.gate.enter(ctx, req.UserInfo.Username)
+		if err != nil {
+			return busy(subject, err)
+		}
+		defer leave()
+	}
 	verdict, err := h.judge(ctx, req, write)
 	if err != nil {
-		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("deciding on Deployment %s/%s: %w", req.Namespace, req.Name, err))
+		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("deciding on %s: %w", subject, err))
 	}
 	if len(verdict.Faults) > 0 {
 		log.FromContext(ctx).Info("refused", "deployment", req.Namespace+"/"+req.Name, "user", req.UserInfo.Username, "faults", verdict.Faults.Error())
 	}
 	h.events.yields(req, write.After, verdict)
-	return answer(fmt.Sprintf("Deployment %s/%s", req.Namespace, req.Name), verdict)
+	return answer(subject, verdict)
 }
 
 func (h *validateDeployment) judge(ctx context.Context, req admission.Request, w decide.Write) (decide.Verdict, error) {

@@ -56,7 +56,7 @@ func run(ctx context.Context, o options) error {
 	}
 	reconciler := &controller.Reconciler{
 		Client:   mgr.GetClient(),
-		Source:   snapshot.Source{Reader: mgr.GetClient(), Live: mgr.GetAPIReader(), Indexed: true, Ways: &snapshot.Ways{Now: time.Now}},
+		Source:   snapshot.Source{Reader: mgr.GetClient(), Live: snapshot.NewLean(mgr.GetAPIReader()), Indexed: true, Ways: &snapshot.Ways{Now: time.Now}},
 		Recorder: mgr.GetEventRecorder(name), Settings: o.settings, Now: time.Now,
 	}
 	if err := reconciler.Setup(mgr); err != nil {

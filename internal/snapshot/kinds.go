@@ -92,9 +92,8 @@ func listIfServed(ctx context.Context, r client.Reader, kind schema.GroupVersion
 // by discovery or, where that is older, by the list itself.
 func unserved(err error) bool { return meta.IsNoMatchError(err) || errors.IsNotFound(err) }
 
-// pageSize bounds what is in memory at once of a kind that is read live from all
-// namespaces.
-const pageSize = 500
+// pageSize bounds what is in memory at once of a kind that is read live.
+const pageSize = 50
 
 // Each visits all objects of a kind, live and page by page, in the first of its
 // versions that is served; none where none is.
