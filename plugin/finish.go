@@ -57,7 +57,7 @@ func finish(ctx context.Context, e *Env, o writeOptions, task string) error {
 		return fmt.Errorf("release %s/%s is being cancelled; it can't be finished any more", f.namespace(), f.task)
 	}
 	if share := i.Asked(); !share.All() {
-		return fmt.Errorf("release %s/%s can't be finished: its grayscale version is asked to have %s of the traffic, and it needs all; first: %s",
+		return fmt.Errorf("release %s/%s can't be finished: its grayscale version is asked to have %s, and it needs all traffic; first: %s",
 			f.namespace(), f.task, view.Share(i.Form, share), e.command(f.namespace(), "takeover", f.task, "--wait"))
 	}
 	w := words{}

@@ -166,7 +166,7 @@ func TestPolicyAfterTakeover(t *testing.T) {
 
 func TestFinish(t *testing.T) {
 	w := running(t, release.Routing, nil)
-	w.fails(exitFailed, []string{"asked to have 10% of the traffic, and it needs all", "takeover reviews-v2 --wait"}, "finish", "reviews-v2")
+	w.fails(exitFailed, []string{"asked to have 10%, and it needs all traffic", "takeover reviews-v2 --wait"}, "finish", "reviews-v2")
 	w = running(t, release.TakenOver, map[string]string{"traffic": "grayscale"})
 	w.ok("finish", "deploy/reviews-v1")
 	if got := w.intent("reviews-v1")["end"]; got != "finish" {

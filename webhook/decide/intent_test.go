@@ -1,6 +1,7 @@
 package decide_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,9 @@ func TestIntent(t *testing.T) {
 	publishes.PublishesUnready = true
 	broken := service(t, "reviews", nil)
 	broken.Annotations[intent.AnnotationStatus] = `{"schema": 7}`
+	crowded := []release.Service{service(t, "reviews", running(func(s *release.Status) {
+		s.Original.Images = map[string]string{"reviews": "shop/reviews:1.0", "proxy": strings.Repeat("x", 4000) + ":1"}
+	}))}
 
 	cases := []struct {
 		name          string
@@ -119,6 +123,11 @@ func TestIntent(t *testing.T) {
 			services: []release.Service{service(t, "reviews", nil, release.Pair("reviews-v2", "uid-reviews-v0"))},
 		},
 		{name: "a policy step", before: good(), after: good("weight=10"), services: held, more: []*unstructured.Unstructured{cloned(t)}},
+		{
+			name: "rules that have no room in the status, mid-way", before: good(), after: good("match=- headers: {a: {exact: " + strings.Repeat("y", 3000) + "}}"), services: crowded,
+			faults: []string{"bytes of the release's status, and "},
+		},
+		{name: "no rules beside the same", before: good(), after: good("weight=10"), services: crowded},
 		{
 			name: "what is fixed", before: good(), after: keys("release=reviews-v2", "image=3.0", "version=v3", "finish=replace"), services: held,
 			faults: []string{`/version: "v3" is fixed while release reviews-v2 runs (it is "v2")`, `/image: "3.0" is fixed`},
