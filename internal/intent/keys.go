@@ -44,8 +44,8 @@ const (
 	// AnnotationStatus and AnnotationHistory are on the Service.
 	AnnotationStatus  = Prefix + "status"
 	AnnotationHistory = Prefix + "history"
-	// AnnotationWritten is on a DestinationRule of ours: when its content last
-	// changed (RFC 3339, UTC), so that the propagation delay outlives a crash.
+	// AnnotationWritten is on a DestinationRule of ours: when it last got a subset
+	// or a proxy (RFC 3339, UTC), so that the propagation delay outlives a crash.
 	AnnotationWritten = Prefix + "written"
 	// AnnotationUnused is on a DestinationRule of ours whose Service no release
 	// holds any more: since when no route names its subsets, in the same form.

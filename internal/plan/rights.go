@@ -42,6 +42,11 @@ func ReleaseRight(service types.NamespacedName) Right {
 	return Right{Verb: "release", Group: strings.TrimSuffix(intent.Prefix, "/"), Resource: "services", Namespace: service.Namespace, Name: service.Name}
 }
 
+// CloneRight is the one that every release needs: to make the clone.
+func CloneRight(namespace string) Right {
+	return Right{Verb: "create", Group: deployments.Group, Resource: deployments.Resource, Namespace: namespace}
+}
+
 // Rights are what a release does in its requester's name, from now to its end: it
 // makes the clone, changes the VirtualServices that take part, makes or changes
 // ours and, where the intent asks for the end, deletes or changes the original and
@@ -55,7 +60,7 @@ func Rights(s Snapshot, i intent.Intent, spec *release.Spec) []Right {
 		return nil
 	}
 	v := look(s, claim, time.Time{})
-	out := rights{{Verb: "create", Group: deployments.Group, Resource: deployments.Resource, Namespace: s.Key.Namespace}}
+	out := rights{CloneRight(s.Key.Namespace)}
 	v.routeRights(&out)
 	v.ruleRights(&out)
 	if i.End == intent.EndFinish {

@@ -45,7 +45,9 @@ func (v view) keepRules(p *Plan) {
 			p.Holds = "the routes leave the grayscale version, which has no pods, before Envoy no longer fails over"
 		default:
 			after := adopt(there, want)
-			v.stamp(after)
+			if !knows(there, want) {
+				v.stamp(after)
+			}
 			p.Changes = append(p.Changes, Change{Action: Update, Before: there, Object: after, Why: "brings the subsets of the two versions up to date"})
 		}
 	}
@@ -86,8 +88,21 @@ func (v view) rule(want *unstructured.Unstructured) *unstructured.Unstructured {
 	return nil
 }
 
-// stamp notes on a rule when its content changed, in the same write, so that
-// the propagation delay survives whoever waits for it.
+// knows says whether every proxy that a rule is for, as it is to be, has all of its
+// subsets as it stands: what else changes in one keeps no request waiting.
+func knows(there, want *unstructured.Unstructured) bool {
+	for _, field := range []string{"exportTo", "workloadSelector"} {
+		a, _, _ := unstructured.NestedFieldNoCopy(there.Object, "spec", field)
+		b, _, _ := unstructured.NestedFieldNoCopy(want.Object, "spec", field)
+		if !reflect.DeepEqual(a, b) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(route.SubsetNames(want), func(name string) bool { return !slices.Contains(route.SubsetNames(there), name) })
+}
+
+// stamp notes on a rule when it got a subset or a proxy, in the same write, so
+// that the propagation delay survives whoever waits for it.
 func (v view) stamp(rule *unstructured.Unstructured) {
 	annotate(rule, intent.AnnotationWritten, v.now.Format(time.RFC3339Nano))
 }
