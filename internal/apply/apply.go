@@ -102,21 +102,35 @@ func remove(ctx context.Context, c client.Client, u *unstructured.Unstructured) 
 	return client.IgnoreNotFound(err)
 }
 
+// A scale and a label are planned from what was read, and carry its
+// resourceVersion, so that a controller which has lost its lease can't undo what its
+// successor did since, nor act on a Deployment made anew. Each pod that becomes ready
+// changes the resourceVersion, too; then the next pass, which is made at once, does
+// it. The UID alone would let an old count through.
+
 // scale goes by the subresource: it needs no right over the rest, and passes no
 // webhook for Deployments.
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 func scale(ctx context.Context, c client.Client, u *unstructured.Unstructured) error {
 	replicas, _, err := unstructured.NestedInt64(u.Object, "spec", "replicas")
 	if err != nil {
 		return err
 	}
-	patch := []byte(fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas))
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": u.GetResourceVersion()}, "spec": map[string]any{"replicas": replicas},
+	})
+	if err != nil {
+		return err
+	}
 	return c.SubResource("scale").Patch(ctx, u.DeepCopy(), client.RawPatch(types.MergePatchType, patch), FieldOwner)
 }
 
 // label patches labels alone: what the caches hold of an object that lost ours
 // is not the whole of it.
 func label(ctx context.Context, c client.Client, u *unstructured.Unstructured) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": u.GetLabels()}})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"resourceVersion": u.GetResourceVersion(), "labels": u.GetLabels(),
+	}})
 	if err != nil {
 		return err
 	}

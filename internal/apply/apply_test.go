@@ -164,7 +164,7 @@ func world(t *testing.T) *cluster {
 var inOrder = []string{
 	"create VirtualService new",
 	"update VirtualService old",
-	`patch scale application/merge-patch+json {"spec":{"replicas":3}} Deployment scaled`,
+	`patch scale application/merge-patch+json {"metadata":{"resourceVersion":"1"},"spec":{"replicas":3}} Deployment scaled`,
 	"patch Deployment asked",
 	"delete uid-gone 1 Foreground Deployment gone",
 	"patch Service reviews",
@@ -344,6 +344,36 @@ func TestForgetNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, c.calls)
+}
+
+// TestOutrun: labels that were planned from a Deployment which somebody has written
+// since are not written, and those from the Deployment as it stands are.
+func TestOutrun(t *testing.T) {
+	c := world(t)
+	_, s := everything(t, c)
+	mark := func(d *unstructured.Unstructured) error {
+		marked := d.DeepCopy()
+		marked.SetLabels(map[string]string{intent.LabelTask: "task"})
+		return apply.Plan(ctx, c, plan.Plan{Changes: []plan.Change{{Action: plan.Label, Before: d, Object: marked}}}, s)
+	}
+	read := c.read(t, deployment("scaled", nil))
+	written := read.DeepCopy()
+	written.SetAnnotations(map[string]string{"by": "somebody"})
+	if err := c.Update(ctx, written); err != nil {
+		t.Fatal(err)
+	}
+	if err := mark(read); !apply.IsRace(err) {
+		t.Errorf("got %v, want a race", err)
+	}
+	if got := c.read(t, read).GetLabels(); len(got) > 0 {
+		t.Errorf("it has the labels %v", got)
+	}
+	if err := mark(c.read(t, read)); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.read(t, read); got.GetLabels()[intent.LabelTask] != "task" || got.GetAnnotations()["by"] != "somebody" {
+		t.Errorf("it has the labels %v and the annotations %v", got.GetLabels(), got.GetAnnotations())
+	}
 }
 
 // TestRelease: after the last strip nothing says that we own a field.

@@ -61,6 +61,19 @@ var refusals = []refusal{
 		name: "a ServiceEntry", risk: "unrouted", words: []string{"ServiceEntry $NS/alias", "both versions"},
 		documents: "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: alias}\nspec: {hosts: [alias.example], location: MESH_INTERNAL, resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP}], workloadSelector: {labels: {app: reviews}}}\n",
 	},
+	{
+		name: "a WorkloadEntry", words: []string{"WorkloadEntry $NS/vm", "has no label version"},
+		documents: "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: vm}\nspec: {address: 192.0.2.1, labels: {app: reviews}}\n",
+	},
+	{
+		name: "a WorkloadEntry of the grayscale version", words: []string{"WorkloadEntry $NS/vm", "v2"},
+		documents: "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: vm}\nspec: {address: 192.0.2.1, labels: {app: reviews, version: v2}}\n",
+	},
+	{
+		name: "an address without a pod", words: []string{"address 192.0.2.1 of EndpointSlice $NS/vm"},
+		documents: "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: vm, labels: {kubernetes.io/service-name: reviews}}\naddressType: IPv4\nendpoints: [{addresses: [192.0.2.1]}]\n",
+	},
+	{name: "another Deployment of the original's version", documents: makeDeployment("spot").YAML(), words: []string{"Deployment $NS/spot", "a finish would leave it behind"}},
 	{name: "a wildcard", documents: strings.Replace(routed("{route: [{destination: {host: reviews}}]}"), "[reviews]", `["*.$NS.svc.cluster.local"]`, 1), words: []string{"VirtualService $NS/more", "wildcard", "*.$NS.svc.cluster.local"}},
 	{
 		name: "TCP by destinationSubnets", words: []string{"VirtualService $NS/more", "tcp[0]", "destinationSubnets"},

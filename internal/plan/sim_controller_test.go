@@ -163,7 +163,7 @@ func (c *cluster) apply(change plan.Change) error {
 	if there == nil || there.GetUID() != change.Before.GetUID() {
 		return fmt.Errorf("%s is gone: %w", key, errConflict)
 	}
-	if change.Action != plan.Scale && change.Action != "label" && there.GetResourceVersion() != change.Before.GetResourceVersion() {
+	if there.GetResourceVersion() != change.Before.GetResourceVersion() {
 		return fmt.Errorf("%s was changed: %w", key, errConflict)
 	}
 	switch change.Action {

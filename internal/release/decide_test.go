@@ -79,7 +79,9 @@ func unrouted(o *release.Observation) { o.Asked.Unrouted = "Ingress shop/front" 
 func autoscaled(o *release.Observation) {
 	o.Clone.Scaler = "HorizontalPodAutoscaler clone, minReplicas 1"
 }
-func leaving(o *release.Observation) { o.Clone.Leaving = true }
+func impostor(o *release.Observation) { o.Impostors = "StatefulSet shop/books is of version v2" }
+func twin(o *release.Observation)     { o.Twins = "StatefulSet shop/books is of version v1" }
+func leaving(o *release.Observation)  { o.Clone.Leaving = true }
 
 // renewed says that the original has the new template, with that many new pods
 // ready of four, and the others of the old one.
@@ -205,6 +207,8 @@ func TestDecide(t *testing.T) {
 		{"finish: not while pods are missing", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(3), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets (StartingPods)"},
 		{"finish: not while a route is lost", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), weight(full), live(0, full), end(intent.EndFinish)), "Routing:  (Shifting)"},
 		{"finish: the original is deleted", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets DeleteOriginal (PodsLeaving)"},
+		{"finish: not while something else is of its version", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), twin, weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets (PodLabelsChanged)"},
+		{"in place: not while something else is of its version", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), inPlace, twin, weight(full), live(full, full), end(intent.EndFinish)), "Finishing: KeepRules SetRoutes=100 AppendSubsets KeepClone=4 (PodLabelsChanged)"},
 		{"finish: it leaves, and cancel comes too late", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), originLeaves, weight(full), live(full, full), end(intent.EndCancel)), "Finishing: KeepRules SetRoutes=100 KeepClone=4 AppendSubsets DeleteOriginal (PodsLeaving)"},
 		{"finish: it is gone", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), clone(4), noOrigin, live(full, full)), "Finishing:  mark Gone (Propagating)"},
 		{"finish: every proxy must know, whoever writes over our routes", observe(release.Finishing, started, steps(time.Minute, release.StepDrain), steps(5*time.Second, release.StepGone), clone(4), noOrigin, live(0, full)), "Finishing: KeepRules SetRoutes=100 AppendSubsets after 10s (Propagating)"},
@@ -229,6 +233,9 @@ func TestDecide(t *testing.T) {
 		// Risks that come up later, and autoscalers.
 		{"a way past the routes holds the clone", observe(release.Starting, steps(time.Minute, release.StepPinned), weight(1000), unrouted), "Starting: KeepRules KeepRoutes (Unrouted)"},
 		{"and nothing once it is there", observe(release.Routing, started, clone(1), weight(1000), live(1000, 1000), unrouted), "Routing: KeepRules SetRoutes=10 KeepClone=1 (Settled)"},
+		{"something else of the grayscale version holds the clone", observe(release.Starting, steps(time.Minute, release.StepPinned), weight(1000), impostor), "Starting: KeepRules KeepRoutes (PodLabelsChanged)"},
+		{"and the first request", observe(release.Ready, started, clone(1), weight(1000), impostor), "Ready: KeepRules KeepRoutes KeepClone=1 (PodLabelsChanged)"},
+		{"but none of those that follow", observe(release.Routing, started, clone(2), weight(2000), live(1000, 1000), impostor), "Routing: KeepRules SetRoutes=20 KeepClone=1 (Settled)"},
 		{"an autoscaler's count is left alone", observe(release.Routing, started, clone(3), weight(1000), live(1000, 1000), autoscaled), "Routing: KeepRules SetRoutes=10 KeepClone=3 (Settled)"},
 		{"but more traffic needs its pods", observe(release.Routing, started, clone(1), weight(5000), live(1000, 1000), autoscaled), "Routing: KeepRules KeepRoutes KeepClone=2 (StartingPods)"},
 		{"an autoscaler's count is enough to finish", observe(release.TakenOver, started, clone(2), weight(full), live(full, full), end(intent.EndFinish), autoscaled), "Finishing:  mark Drain (Draining)"},
