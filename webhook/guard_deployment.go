@@ -7,6 +7,7 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,7 +22,8 @@ import (
 )
 
 // guardDeployment keeps the pods of a version that carries traffic: it is not
-// deleted, however its dependents are dealt with, and not scaled to 0. It fails
+// deleted, however its dependents are dealt with, given no owner that would have it
+// deleted, and not scaled to 0. It fails
 // open, by itself where it can't decide, and by the configuration.
 type guardDeployment struct {
 	live, cached client.Reader
@@ -61,7 +63,7 @@ func (h *guardDeployment) Handle(ctx context.Context, req admission.Request) adm
 
 // judge also gives the Deployment as it stands.
 func (h *guardDeployment) judge(ctx context.Context, req admission.Request) (v decide.Verdict, d *unstructured.Unstructured, err error) {
-	was, is, err := h.loss(req)
+	was, is, by, err := h.loss(req)
 	if was == nil || err != nil {
 		return v, nil, err
 	}
@@ -77,7 +79,7 @@ func (h *guardDeployment) judge(ctx context.Context, req admission.Request) (v d
 		}
 		is = was
 	}
-	loss := decide.Loss{Deployment: was, Deletion: is == nil}
+	loss := decide.Loss{Deployment: was, By: by}
 	if loss.Original, err = h.original(ctx, req.Namespace, claim, was, is); err != nil {
 		return v, nil, err
 	}
@@ -90,19 +92,26 @@ func (h *guardDeployment) judge(ctx context.Context, req admission.Request) (v d
 
 // loss reads a Deployment or Scale that loses all its pods, as it stands and as it
 // is to be: nil when it is deleted. was is nil where it loses none.
-func (h *guardDeployment) loss(req admission.Request) (was, is *unstructured.Unstructured, err error) {
+func (h *guardDeployment) loss(req admission.Request) (was, is *unstructured.Unstructured, by decide.Way, err error) {
 	if req.Operation == admissionv1.Delete {
 		was = &unstructured.Unstructured{}
 		if err := h.decoder.DecodeRaw(req.OldObject, was); err != nil {
-			return nil, nil, fmt.Errorf("reading the Deployment as it was: %w", err)
+			return nil, nil, by, fmt.Errorf("reading the Deployment as it was: %w", err)
 		}
-		return was, nil, nil
+		return was, nil, decide.ByDeletion, nil
 	}
 	was, is, err = objects(h.decoder, req)
-	if err != nil || was == nil || replicas(req, was) == 0 || replicas(req, is) != 0 {
-		return nil, nil, err
+	switch {
+	case err != nil || was == nil:
+		return nil, nil, by, err
+	case replicas(req, was) != 0 && replicas(req, is) == 0:
+		return was, is, decide.ByScale, nil
+	case slices.ContainsFunc(is.GetOwnerReferences(), func(o metav1.OwnerReference) bool {
+		return !slices.ContainsFunc(was.GetOwnerReferences(), func(had metav1.OwnerReference) bool { return had.UID == o.UID })
+	}):
+		return was, is, decide.ByOwner, nil
 	}
-	return was, is, nil
+	return nil, nil, by, nil
 }
 
 // replicas reads a Deployment's or a Scale's: the API leaves out the one's default

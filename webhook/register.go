@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -32,9 +33,6 @@ type Options struct {
 	// "system:serviceaccount:grayscale-system:grayscale-controller" say.
 	Controller string
 	Settings   plan.Settings
-	// Live reads from the API server itself: who holds a Service is never
-	// taken from a cache.
-	Live client.Reader
 	// Cached is for what must be answered within a second, or is not asked at all:
 	// the routes that are put back, and the guard. It has the indexes of package
 	// snapshot.
@@ -43,25 +41,42 @@ type Options struct {
 
 // Register serves the webhooks on the manager's webhook server.
 func Register(mgr manager.Manager, o Options) error {
-	if o.Controller == "" || o.Live == nil || o.Cached == nil {
-		return errors.New("registering webhooks: Controller, Live and Cached are needed")
+	if o.Controller == "" || o.Cached == nil {
+		return errors.New("registering webhooks: Controller and Cached are needed")
 	}
-	live := snapshot.NewLean(o.Live)
+	api, err := apart(mgr)
+	if err != nil {
+		return err
+	}
+	live := snapshot.NewLean(api)
 	read := reader{live: live, settings: o.Settings}
 	mesh := mesh{live: live, cached: o.Cached, settings: o.Settings}
 	decoder := admission.NewDecoder(mgr.GetScheme())
 	server := mgr.GetWebhookServer()
-	authority := authority{mgr.GetClient()}
+	authority := authority{api}
 	events := recorder{mgr.GetEventRecorder("grayscale-controller")}
 	for path, handler := range map[string]admission.Handler{
 		PathMutateDeployment:     &mutateDeployment{read: read, decoder: decoder, controller: o.Controller},
 		PathValidateDeployment:   &validateDeployment{read: read, decoder: decoder, controller: o.Controller, mesh: mesh, authority: authority, events: events},
 		PathMutateVirtualService: &mutateVirtualService{decoder: decoder, mesh: mesh},
-		PathGuardDeployment:      &guardDeployment{live: o.Live, cached: o.Cached, decoder: decoder, controller: o.Controller, events: events},
+		PathGuardDeployment:      &guardDeployment{live: live, cached: o.Cached, decoder: decoder, controller: o.Controller, events: events},
 	} {
 		server.Register(path, &admission.Webhook{Handler: handler})
 	}
 	return cached(mgr)
+}
+
+// apart is a client of the API server itself, for who holds a Service is never taken
+// from a cache. It has a rate limit of its own: a flood of questions never holds the
+// reconciler up.
+func apart(mgr manager.Manager) (client.Client, error) {
+	config := rest.CopyConfig(mgr.GetConfig())
+	config.RateLimiter, config.QPS, config.Burst = nil, 200, 400 // of each kind
+	c, err := client.New(config, client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return nil, fmt.Errorf("making the webhooks' client: %w", err)
+	}
+	return c, nil
 }
 
 // cached has every replica watch from its start what the guard reads: a first read

@@ -97,7 +97,9 @@ func TestWhoMayWhatIsAsked(t *testing.T) {
 	}{
 		"the virtual permission is enough": {allowed: []string{whole}, asked: 1},
 		"each right by itself":             {allowed: all, asked: 5},
-		"nothing":                          {lacks: all, asked: 5},
+		"all but the clone":                {allowed: all[1:], lacks: all[:1], asked: 2}, // the rest is not asked for
+		"nothing":                          {lacks: all[:1], asked: 2},
+		"the clone alone":                  {allowed: all[:1], lacks: all[1:], asked: 5},
 		"all but the routes elsewhere":     {allowed: []string{newPods, newRule, newVS}, lacks: []string{front}, asked: 5},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,6 +117,21 @@ func TestWhoMayWhatIsAsked(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhoMayNothingHasNothingRead: a flood of writes by somebody without a right
+// costs no list of all namespaces.
+func TestWhoMayNothingHasNothingRead(t *testing.T) {
+	for name, allowed := range map[string][]string{"nothing": nil, "make the clone": {newPods}} {
+		h := deciding(t, &permits{allowed: allowed})
+		read := 0
+		h.mesh.live = listing{h.mesh.live, map[string]func(context.Context, client.ObjectList) error{
+			"VirtualService": func(context.Context, client.ObjectList) error { read++; return nil },
+		}}
+		if answer := h.Handle(t.Context(), request(fmt.Sprintf(original, asks), fmt.Sprintf(original, "{}"))); answer.Allowed || (read > 0) != (allowed != nil) {
+			t.Errorf("may %s: %d lists are read: %v", name, read, answer.Result)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -79,13 +80,10 @@ func (h *validateDeployment) judgeIntent(ctx context.Context, req admission.Requ
 }
 
 // ask answers what only the cluster can: whether the requester may do what the
-// release will do, and whether that is possible.
+// release will do, and whether that is possible. Who may not even make the clone
+// has nothing read for it.
 func (h *validateDeployment) ask(ctx context.Context, req admission.Request, w decide.Write, ask decide.Question) (v decide.Verdict, err error) {
-	doubts := func() []string { return nil }
-	if ask.Mesh && ask.Spec != nil {
-		doubts = h.read.doubts(ctx, *ask.Spec)
-	}
-	whole, may := plan.ReleaseRight(ask.Service), w.Ours()
+	whole, clone, may := plan.ReleaseRight(ask.Service), plan.CloneRight(ask.Service.Namespace), w.Ours()
 	if !may {
 		if may, _, err = h.authority.may(ctx, req.UserInfo, whole); err != nil {
 			return v, err
@@ -94,12 +92,22 @@ func (h *validateDeployment) ask(ctx context.Context, req admission.Request, w d
 	if may && !ask.Mesh {
 		return v, nil
 	}
+	if !may {
+		if v.Faults, err = h.authority.lacks(ctx, req.UserInfo, []plan.Right{clone}, whole); err != nil || len(v.Faults) > 0 {
+			return v, err
+		}
+	}
+	doubts := func() []string { return nil }
+	if ask.Mesh && ask.Spec != nil {
+		doubts = h.read.doubts(ctx, *ask.Spec)
+	}
 	s, err := h.mesh.after(ctx, w.After, ask.Service)
 	if err != nil {
 		return v, err
 	}
 	if !may {
-		if v.Faults, err = h.authority.lacks(ctx, req.UserInfo, plan.Rights(s, ask.Intent, ask.Spec), whole); err != nil {
+		others := slices.DeleteFunc(plan.Rights(s, ask.Intent, ask.Spec), func(r plan.Right) bool { return r == clone })
+		if v.Faults, err = h.authority.lacks(ctx, req.UserInfo, others, whole); err != nil {
 			return v, err
 		}
 	}

@@ -47,7 +47,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	err = webhook.Register(mgr, webhook.Options{Controller: o.user(), Settings: o.settings, Live: mgr.GetAPIReader(), Cached: mgr.GetClient()})
+	err = webhook.Register(mgr, webhook.Options{Controller: o.user(), Settings: o.settings, Cached: mgr.GetClient()})
 	if err != nil {
 		return err
 	}

@@ -17,22 +17,24 @@ import (
 // was not asked for. So it is pinned, by the controller's own right, and takes part
 // from the next write of the intent. The status keeps what the last one reached.
 
-// Reach gives the namespaces beside the Service's own whose VirtualServices an
-// intent moves that is written now, ordered and each once: where its writer needs
-// the right to update them. Those past what a status has room for, some fifty, are
+// Reach gives the VirtualServices of other namespaces than the Service's, as
+// namespace/name, that an intent moves which is written now, in order: those that
+// its writer needs the right to update. Those past what a status has room for are
 // pinned.
-func Reach(s Snapshot) (namespaces []string) {
+func Reach(s Snapshot) (names []string) {
 	for _, vs := range s.VirtualServices {
 		if vs.GetNamespace() != s.Key.Namespace && !route.Ours(vs) && slices.Contains(route.References(vs), s.Key) {
-			namespaces = append(namespaces, vs.GetNamespace())
+			names = append(names, fullName(vs))
 		}
 	}
-	slices.Sort(namespaces)
-	return release.Within(slices.Compact(namespaces))
+	slices.Sort(names)
+	return release.Within(names)
 }
 
+func fullName(vs *unstructured.Unstructured) string { return vs.GetNamespace() + "/" + vs.GetName() }
+
 // reached gives the intent that was written last, as a hash, and what it reaches.
-func (v view) reached() (written string, namespaces []string) {
+func (v view) reached() (written string, names []string) {
 	if v.original == nil || v.original.GetUID() != v.claim.Original.UID || !intent.Starts(v.original.GetAnnotations()) {
 		return v.claim.Intent, v.claim.Reach
 	}
@@ -46,7 +48,7 @@ func (v view) reached() (written string, namespaces []string) {
 // late says whether a VirtualService appeared in another namespace after the last
 // write of the intent.
 func (v view) late(vs *unstructured.Unstructured) bool {
-	return vs.GetNamespace() != v.Key.Namespace && !slices.Contains(v.reach, vs.GetNamespace())
+	return vs.GetNamespace() != v.Key.Namespace && !slices.Contains(v.reach, fullName(vs))
 }
 
 // pinnable says whether the original can serve what is pinned to it: where it has
@@ -64,5 +66,5 @@ func (v view) lateOnes() string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s came to another namespace after the intent was written, so the requests there stay with the original version: change the intent once more, as somebody who may update VirtualServices there", strings.Join(names, ", "))
+	return fmt.Sprintf("%s came to another namespace after the intent was written, so the requests there stay with the original version: change the intent once more, as somebody who may update it", strings.Join(names, ", "))
 }

@@ -67,6 +67,7 @@ var midways = []scenario{
 	{"route: the user's appears and goes again", none, []step{asks(jason, "weight=10"), applies(plainRoute), deletes("VirtualService shop/reviews"), annotate("end=cancel")}, release.Cancelled},
 	{"route: another one appears and goes again", plain, []step{asks(jason), applies(gatewayRoute), deletes("VirtualService edge/front"), annotate("end=cancel")}, release.Cancelled},
 	{"route: one appears elsewhere, and somebody writes the same again", plain, []step{asks("weight=50"), applies(gatewayRoute), annotate("by=jane"), annotate("end=cancel")}, release.Cancelled},
+	{"route: one appears in a namespace that another takes part in", []string{reviews, plainRoute, gatewayRoute}, []step{asks("weight=50"), applies(strings.Replace(gatewayRoute, "name: front", "name: late", 1)), annotate("weight=25"), annotate("end=cancel")}, release.Cancelled},
 	{"route: one appears elsewhere right after a policy is written", plain, []step{asks("weight=50"), annotate("accept=undersized"), applies(gatewayRoute), annotate("weight=25"), annotate("traffic=original"), annotate("end=cancel")}, release.Cancelled},
 	{"route: one appears elsewhere while it finishes", plain, []step{asks("traffic=grayscale"), finishAt(finishing, applies(gatewayRoute), settles), annotate("by=jane")}, release.Finished},
 	{"route: one appears elsewhere, past the original's end", plain, []step{asks("traffic=grayscale"), finishAt(stepped(release.StepGone), applies(gatewayRoute))}, release.Finished},

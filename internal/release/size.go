@@ -28,7 +28,7 @@ const (
 	mostSentence  = 2048 // of a condition's message where there is room
 	leastSentence = 128  // where there is none
 	mostName      = 192  // of what is said in a few words, or is a user's name
-	mostReach     = 1024 // of the names of the namespaces that an intent reaches
+	mostReach     = 1024 // of the names of the VirtualServices that an intent reaches
 )
 
 // encode writes JSON as it is: the annotation stands in no HTML, and <, > and &
@@ -80,16 +80,16 @@ func short(s string, most int) string {
 // Strictly notes why Envoy can't fail over by itself.
 func (s *Status) Strictly(why string) { s.Strict = short(why, mostName) }
 
-// Within gives as many of the namespaces, in their order, as the status has room
+// Within gives as many of the VirtualServices, in their order, as the status has room
 // for.
-func Within(namespaces []string) []string {
+func Within(names []string) []string {
 	size := 0
-	for n, name := range namespaces {
+	for n, name := range names {
 		if size += len(encode(name)) + len(","); size > mostReach {
-			return namespaces[:n]
+			return names[:n]
 		}
 	}
-	return namespaces
+	return names
 }
 
 // SeeLive notes what the VirtualServices say. Live rules that are too long beside

@@ -36,8 +36,8 @@ type Status struct {
 	Grayscale Version       `json:"grayscale"`
 	Policy    Policy        `json:"policy"` // as asked
 	// Intent is the hash of the intent that was acted on last, and Reach the
-	// namespaces beside the Service's whose VirtualServices it moves: what appears
-	// elsewhere is pinned until the intent is written again.
+	// VirtualServices of other namespaces, as namespace/name, that it moves: what
+	// appears there later is pinned until the intent is written again.
 	Intent     string             `json:"intent,omitempty"`
 	Reach      []string           `json:"reach,omitempty"`
 	Live       *Live              `json:"live,omitempty"`   // as read back; nil while no route is ours

@@ -16,9 +16,28 @@ import (
 // Loss is a write that takes all pods of a Deployment away.
 type Loss struct {
 	Deployment *unstructured.Unstructured // as it stands
-	Deletion   bool                       // else it is scaled to 0
+	By         Way
 	// Original is the one whose intent counts, as it is after the write; nil where it is gone.
 	Original *unstructured.Unstructured
+}
+
+// Way is how a Deployment loses all its pods.
+type Way int
+
+// The ways. A Deployment with an owner that is not there is deleted by the garbage
+// collector, which no guard may stop.
+// https://kubernetes.io/docs/concepts/architecture/garbage-collection/#owners-dependents
+const (
+	ByDeletion Way = iota
+	ByScale
+	ByOwner
+)
+
+// words say that a Deployment can't be so treated, and that it is.
+var words = map[Way]struct{ done, does string }{
+	ByDeletion: {"deleted", "deletes %s"},
+	ByScale:    {"scaled to 0", "scales %s to 0"},
+	ByOwner:    {"given an owner, with which it would be deleted", "gives %s an owner"},
 }
 
 // Named gives the claim in which a Deployment of that name is a version.
@@ -44,17 +63,14 @@ func Guard(l Loss, claim Claim, live []route.Live) (v Verdict) {
 	if share == "" {
 		return v
 	}
-	done, does := "scaled to 0", "scales %s to 0"
-	if l.Deletion {
-		done, does = "deleted", "deletes %s"
-	}
+	say := words[l.By]
 	what := fmt.Sprintf("the %s version of release %s, which has %s of Service %s", which, s.Task, share, claim.Service.Key())
 	at := fmt.Sprintf("Deployment %s/%s", d.Namespace, d.Name)
 	v.guard(accepts(l.Original, intent.Unprotected), intent.Faults{{
-		Kind: intent.Forbidden, At: at, Why: "is " + what + ", and can't be " + done,
+		Kind: intent.Forbidden, At: at, Why: "is " + what + ", and can't be " + say.done,
 		Right: fmt.Sprintf(first+", or cancel the release (kubectl grayscale cancel %[2]s -n %[1]s), or accept the risk with %[3]s: %[4]s on Deployment %[1]s/%[5]s",
 			d.Namespace, s.Task, intent.KeyAccept, intent.Unprotected, s.Original.Name),
-	}}, fmt.Sprintf(does+", %s", at, what))
+	}}, fmt.Sprintf(say.does+", %s", at, what))
 	return v
 }
 

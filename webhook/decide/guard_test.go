@@ -61,7 +61,7 @@ func TestGuard(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			loss := decide.Loss{Deployment: c.deployment, Deletion: true, Original: old}
+			loss := decide.Loss{Deployment: c.deployment, By: decide.ByDeletion, Original: old}
 			v := decide.Guard(loss, claim, c.live)
 			if c.says == "" {
 				told(t, "faults", faults(v))
@@ -73,7 +73,9 @@ func TestGuard(t *testing.T) {
 					t.Errorf("does not say %q: %v", part, v.Faults[0])
 				}
 			}
-			loss.Deletion, loss.Original = false, original(t, good("accept=undersized,unprotected"))
+			loss.By = decide.ByOwner
+			told(t, "faults of an owner", faults(decide.Guard(loss, claim, c.live)), "can't be given an owner, with which it would be deleted")
+			loss.By, loss.Original = decide.ByScale, original(t, good("accept=undersized,unprotected"))
 			v = decide.Guard(loss, claim, c.live)
 			told(t, "faults where it is accepted", faults(v))
 			told(t, "yields", v.Yields, c.says)

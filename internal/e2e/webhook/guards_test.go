@@ -68,6 +68,7 @@ func (c cluster) free(d *unstructured.Unstructured) {
 // losses are the ways to take a Deployment's pods away.
 func (c cluster) losses(d *unstructured.Unstructured) map[string]func() error {
 	ctx, patch := c.Context(), client.RawPatch(types.MergePatchType, []byte(noReplica))
+	owner := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"gone"}]}}`))
 	one := client.InNamespace(c.namespace)
 	return map[string]func() error{
 		"deleted": func() error { return c.Delete(ctx, d.DeepCopy()) },
@@ -80,6 +81,7 @@ func (c cluster) losses(d *unstructured.Unstructured) map[string]func() error {
 		"deleted with all of the namespace": func() error { return c.DeleteAllOf(ctx, object("apps/v1", "Deployment", "", ""), one) },
 		"scaled":                            func() error { return c.SubResource("scale").Patch(ctx, d.DeepCopy(), patch) },
 		"scaled by its spec":                func() error { return c.Patch(ctx, d.DeepCopy(), patch) },
+		"given an owner that is gone":       func() error { return c.Patch(ctx, d.DeepCopy(), owner) },
 		"scaled by an autoscaler": func() error {
 			return as(c.T, "system:serviceaccount:kube-system:horizontal-pod-autoscaler").SubResource("scale").Patch(ctx, d.DeepCopy(), patch)
 		},

@@ -120,7 +120,7 @@ func serve(ctx context.Context) (<-chan error, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = webhook.Register(counting{mgr}, webhook.Options{Controller: we, Settings: plan.Defaults, Live: mgr.GetAPIReader(), Cached: mgr.GetClient()})
+	err = webhook.Register(counting{mgr}, webhook.Options{Controller: we, Settings: plan.Defaults, Cached: mgr.GetClient()})
 	if err != nil {
 		return nil, err
 	}
