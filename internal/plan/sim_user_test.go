@@ -86,7 +86,6 @@ func (c *cluster) userDeletes(key string) {
 	c.say("user    deletes %s", key)
 	c.judge.meddle()
 	c.judge.ruleless = c.judge.ruleless || kindOf(key) == "DestinationRule"
-	c.judge.loses(key)
 	delete(c.judge.users, key)
 	for _, service := range c.services {
 		// Without a release nobody leads its routes elsewhere.
@@ -95,16 +94,6 @@ func (c *cluster) userDeletes(key string) {
 		}
 	}
 	c.drop(key)
-}
-
-// loses notes that the user deletes an original whose release was lost, past the
-// last of our routes: who names its version then names nothing.
-func (j *judge) loses(key string) {
-	for service, claim := range j.claims {
-		if key == "Deployment "+service.Namespace+"/"+claim.Original.Name && j.c.claim(service) == nil && len(j.live(service)) == 0 {
-			j.emptied[service] = true
-		}
-	}
 }
 
 // annotate is kubectl annotate: "weight=10" writes, "end-" removes.
