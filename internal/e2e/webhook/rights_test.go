@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -91,8 +92,34 @@ func (c cluster) elsewhere() (namespace string) {
 	return namespace
 }
 
-// TestNobodyGainsARight: who may only annotate a Deployment is told all that the
-// release would do in that name, and each grant counts, wherever it has to be.
+// TestAFloodHoldsNobodyUp: many writes at once by a user without the right are each
+// answered, those that have to wait once more by the client itself, and another
+// user's pass meanwhile.
+func TestAFloodHoldsNobodyUp(t *testing.T) {
+	c := as(t, jane)
+	c.service()
+	d := c.deployment(nil)
+	c.made(d)
+	pat := c.tenant("pat")
+	pat.granted(c.namespace, may("deployments.apps", "get patch"))
+	var flood sync.WaitGroup
+	for range 40 {
+		flood.Go(func() {
+			err := pat.Patch(t.Context(), d.DeepCopy(), merge(annotate(asAny(good()))), client.DryRunAll)
+			if err == nil || !strings.Contains(err.Error(), `"pat" may not create deployments.apps`) {
+				t.Errorf("one of the flood: %v", err)
+			}
+		})
+	}
+	for _, weight := range []string{"1", "2", "3"} {
+		c.patched(d, annotate(map[string]any{intent.KeyWeight: weight}))
+	}
+	flood.Wait()
+}
+
+// TestNobodyGainsARight: who may only annotate a Deployment is told so at once; who
+// may make the clone, all else that the release would do in that name. Each grant
+// counts, wherever it has to be.
 func TestNobodyGainsARight(t *testing.T) {
 	c := as(t, jane)
 	c.service()
@@ -104,10 +131,13 @@ func TestNobodyGainsARight(t *testing.T) {
 	ask := func() error { return mallory.try(d, annotate(asAny(good()))) }
 
 	const who, instead = `"mallory" may not `, "release services.grayscale.dev "
+	err := ask()
+	c.refused(err, who+"create deployments.apps in namespace "+c.namespace, instead+c.namespace+"/reviews")
+	if n := strings.Count(err.Error(), who); n != 1 {
+		t.Errorf("%d faults, and the first would do:\n%v", n, err)
+	}
+	mallory.granted(c.namespace, may("deployments.apps", "create"))
 	lacks := map[string]func(){
-		"create deployments.apps in namespace " + c.namespace: func() {
-			mallory.granted(c.namespace, may("deployments.apps", "create"))
-		},
 		"update virtualservices.networking.istio.io " + c.namespace + "/reviews": func() {
 			mallory.granted(c.namespace, may("virtualservices.networking.istio.io", "update", "reviews"))
 		},
