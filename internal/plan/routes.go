@@ -217,13 +217,17 @@ func (v view) routesAt(p *Plan, share intent.Share, keep bool) {
 			v.calm(p, r, here)
 			continue
 		}
-		if wait := v.unready(v.newSubsets(after)); wait > 0 && !keep {
+		if wait := v.unready(v.newSubsets(after)); wait > 0 {
 			// What is asked needs a subset that is too young; what it takes from the
 			// grayscale version does not wait for that.
 			p.hold(wait)
-			here = v.part(r, share).Meet(r.live.Share())
+			here = here.Meet(r.live.Share())
 			if after, err = v.at(r, here); err != nil {
 				p.Refused = append(p.Refused, err.Error())
+				continue
+			}
+			if v.unready(v.newSubsets(after)) > 0 { // the user's own edit needs it
+				v.calm(p, r, here)
 				continue
 			}
 		}

@@ -270,6 +270,7 @@ func madeAnew(c *cluster) {
 	u := parse(c.t, service)[0]
 	u.SetAnnotations(status)
 	c.put(u)
+	c.judge.abandon()
 }
 
 // madeAgain is the same, after the controller has seen that it was gone.

@@ -105,7 +105,9 @@ func (c *cluster) pass(key types.NamespacedName) (wrote bool, after time.Duratio
 		}
 	}
 	if p.Idle() {
-		c.judge.rested(key)
+		if p.Holds == "" { // else it will write, once every proxy knows a subset
+			c.judge.rested(key)
+		}
 		return false, p.After
 	}
 	for _, change := range p.Changes {

@@ -112,6 +112,17 @@ func (j *judge) window(revisions []revision) []*unstructured.Unstructured {
 // the controller has answered, and every proxy knows it.
 func (j *judge) meddle() { j.meddled = true }
 
+// abandon notes that the user has left a Service without a release, and without one
+// of the last one's versions: nobody leads its routes elsewhere.
+func (j *judge) abandon() {
+	for service, last := range j.claims {
+		deployment := "Deployment " + service.Namespace + "/"
+		if j.c.claim(service) == nil && (j.c.get(deployment+last.Original.Name) == nil || j.c.get(deployment+last.Clone) == nil) {
+			j.emptied[service] = true
+		}
+	}
+}
+
 // settled is called when the controller has nothing left to do.
 func (j *judge) settled() {
 	if j.meddled {

@@ -87,13 +87,8 @@ func (c *cluster) userDeletes(key string) {
 	c.judge.meddle()
 	c.judge.ruleless = c.judge.ruleless || kindOf(key) == "DestinationRule"
 	delete(c.judge.users, key)
-	for _, service := range c.services {
-		// Without a release nobody leads its routes elsewhere.
-		if last := c.judge.claims[service]; last != nil && c.claim(service) == nil && key == "Deployment "+service.Namespace+"/"+last.Original.Name {
-			c.judge.emptied[service] = true
-		}
-	}
 	c.drop(key)
+	c.judge.abandon()
 }
 
 // annotate is kubectl annotate: "weight=10" writes, "end-" removes.
