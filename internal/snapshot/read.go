@@ -88,7 +88,7 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 		if claim.Phase == release.Cancelling || claim.Phase == release.Finishing && claim.Finish == intent.InPlace {
 			steps = append(steps, func() error { return src.replicaSets(ctx, s, claim.Original.UID) })
 		}
-		if claim.Phase == release.Finishing {
+		if claim.Phase == release.Finishing || claim.Phase == release.Cancelling {
 			steps = append(steps, func() error { return src.original(ctx, s, claim) })
 		}
 	}
@@ -113,10 +113,13 @@ func (src Source) autoscalers(ctx context.Context, s *plan.Snapshot) error {
 
 // original reads the original live where the cache holds but a remnant of it: an
 // intent that is taken away while the release finishes ends nothing any more, and
-// a finish in place still writes the template.
+// a finish in place still writes the template. So where a cancel is taken back: the
+// caches of a controller that has just begun to lead may know of a cancel by the
+// Service, and not by the Deployment yet.
 func (src Source) original(ctx context.Context, s *plan.Snapshot, claim *release.Status) error {
 	for n, d := range s.Deployments {
-		if d.GetName() != claim.Original.Name || whole(d) {
+		finishes, back := claim.Phase == release.Finishing && !whole(d), claim.Phase == release.Cancelling && asksOn(d, claim)
+		if d.GetName() != claim.Original.Name || !finishes && !back {
 			continue
 		}
 		live := Object(Deployments)
@@ -130,6 +133,12 @@ func (src Source) original(ctx context.Context, s *plan.Snapshot, claim *release
 		s.Deployments[n] = live
 	}
 	return nil
+}
+
+// asksOn says whether a Deployment asks for the release, and not for its cancel.
+func asksOn(d *unstructured.Unstructured, claim *release.Status) bool {
+	a := d.GetAnnotations()
+	return a[intent.KeyRelease] == claim.Task && a[intent.KeyEnd] != string(intent.EndCancel)
 }
 
 func whole(d *unstructured.Unstructured) bool {

@@ -450,13 +450,25 @@ func TestRoots(t *testing.T) {
 }
 
 // TestOriginalOfAnEnd: what a finish writes is read whole, where the cache holds
-// but a remnant of it.
+// but a remnant of it; and no cancel is taken back by a cache that is behind.
 func TestOriginalOfAnEnd(t *testing.T) {
-	for _, phase := range []release.Phase{release.Finishing, release.Routing} {
+	for _, c := range []struct {
+		phase  release.Phase
+		cached map[string]string
+		live   bool
+	}{
+		{release.Finishing, nil, true},
+		{release.Routing, nil, false},
+		{release.Cancelling, map[string]string{intent.KeyRelease: "task"}, true},
+		{release.Cancelling, map[string]string{intent.KeyRelease: "task", intent.KeyEnd: "cancel"}, false},
+		{release.Cancelling, map[string]string{intent.KeyRelease: "next"}, false},
+		{release.Cancelling, nil, false},
+	} {
 		live, cached := parse(t, shop), parse(t, shop)
 		live[1].SetAnnotations(map[string]string{"live": "yes"})
+		cached[1].SetAnnotations(c.cached)
 		for _, objects := range [][]*unstructured.Unstructured{live, cached} {
-			status := release.Status{Schema: release.Schema, Task: "task", Phase: phase, Service: release.Ref{Name: "reviews", UID: "uid-reviews"}, Original: release.Version{Name: "reviews-v1"}}
+			status := release.Status{Schema: release.Schema, Task: "task", Phase: c.phase, Service: release.Ref{Name: "reviews", UID: "uid-reviews"}, Original: release.Version{Name: "reviews-v1"}}
 			claim(t, objects, status)
 		}
 		src := snapshot.Source{Reader: snapshot.Files(cached), Live: snapshot.Files(live)}
@@ -464,8 +476,8 @@ func TestOriginalOfAnEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if read := s.Deployments[0].GetAnnotations()["live"] == "yes"; read != (phase == release.Finishing) {
-			t.Errorf("%s: %v", phase, s.Deployments[0].GetAnnotations())
+		if read := s.Deployments[0].GetAnnotations()["live"] == "yes"; read != c.live {
+			t.Errorf("%s, %v: read live: %v", c.phase, c.cached, read)
 		}
 	}
 }
