@@ -22,8 +22,10 @@ type Lean struct {
 }
 
 const (
-	// pagesAtOnce and the page sizes bound what is in memory unslimmed.
-	pagesAtOnce = 2
+	// pagesAtOnce and the page sizes bound what is in memory unslimmed. A namespace
+	// of large objects takes two, for Services and Deployments: the others are for
+	// other people.
+	pagesAtOnce = 4
 	// fewest is the page size of the Deployments, which may be of 1.5 MB each.
 	fewest = 10
 	// listTime ends a list whose askers have all given up.
