@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 func kindOf(key string) string {
@@ -212,8 +213,12 @@ func (j *judge) known(service types.NamespacedName) []*pod {
 }
 
 // originalStands says whether a request could still be meant for the original:
-// while its Deployment stands, or proxies know its pods.
+// while its Deployment stands, or proxies know its pods. A clone that was freed is
+// a version of the user's like any other.
 func (j *judge) originalStands(service types.NamespacedName, claim *release.Status, known []*pod) bool {
+	if clone := j.c.get("Deployment " + service.Namespace + "/" + claim.Clone); clone != nil && j.c.claim(service) == nil && !workload.IsClone(clone) {
+		return false
+	}
 	d := j.c.get("Deployment " + service.Namespace + "/" + claim.Original.Name)
 	return d != nil && d.GetUID() == claim.Original.UID && release.WorkloadOf(d).Template["version"] != claim.Grayscale.Version ||
 		slices.ContainsFunc(known, func(p *pod) bool { return p.labels["version"] == claim.Original.Version })
