@@ -147,7 +147,7 @@ func TestWholeWay(t *testing.T) {
 	out, _ = grayscale(t, 0, "render", "reviews-v2")
 	says(t, out, "weight: 1250", "weight: 8750", "kind: DestinationRule")
 	_, said := grayscale(t, 1, "finish", "reviews-v2")
-	says(t, said, "asked to have 12.5% of the traffic", "takeover reviews-v2")
+	says(t, said, "asked to have 12.5%, and it needs all traffic", "takeover reviews-v2")
 
 	grayscale(t, 0, "takeover", "reviews-v2", "--to", "original", "--wait")
 	grayscale(t, 0, "takeover", "reviews-v2", "--wait")
