@@ -122,22 +122,25 @@ func (c *comparison) fail(q question, expected evaluate.Result, why string) {
 	c.wrong = append(c.wrong, fmt.Sprintf("%s\n  %s\n  by %s, after %v\n%s", shown(q), why, expected.Route, expected.Trace, c.shown(q.slot)))
 }
 
-// report fails the test for what was wrong.
-func (c *comparison) report() {
-	c.w.t.Helper()
-	total := 0
+// enough are the requests that a run compares at least, however slow the machine is.
+const enough = 1000
+
+func (c *comparison) total() (total int) {
 	for _, n := range c.asked {
 		total += n
 	}
+	return total
+}
+
+// report fails the test for what was wrong.
+func (c *comparison) report() {
+	c.w.t.Helper()
 	for n, wrong := range c.wrong {
 		if n < 10 {
 			c.w.t.Error(wrong)
 		}
 	}
-	c.w.t.Logf("%d requests %v, %d disagreements", total, c.asked, len(c.wrong))
-	if total < 1000 {
-		c.w.t.Errorf("only %d requests were compared", total)
-	}
+	c.w.t.Logf("%d requests %v, %d disagreements", c.total(), c.asked, len(c.wrong))
 	if len(c.wrong) == 0 {
 		c.tally.check(c.w)
 	}

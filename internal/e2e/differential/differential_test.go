@@ -47,7 +47,7 @@ func run(t *testing.T, limit time.Duration, older bool) {
 	}
 	c := newComparison(w)
 	began := time.Now()
-	for round := 0; time.Since(began) < limit && len(c.wrong) == 0; round++ {
+	for round := 0; (time.Since(began) < limit || c.total() < enough) && len(c.wrong) == 0; round++ {
 		c.round(d, round)
 	}
 	c.report()
