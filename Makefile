@@ -64,12 +64,12 @@ INSIDE = bin/testbed run --uses $(USES)
 e2e: testbed ## scenarios under load, on the real mesh; races; the controller's rights
 	@rm -f $(USES)
 	@($(INSIDE) --bare -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/webhook ./internal/e2e/differential && \
-		$(INSIDE) --api-servers=2 -- go test -count=1 -timeout 10m ./internal/e2e/races) & admission=$$!; \
-	($(INSIDE) -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/plugin ./internal/e2e/docs && \
-		$(INSIDE) --slow-istiod=5s --install-flag=--propagation-delay=7s -- go test -count=1 -timeout 10m ./internal/e2e -slow && \
+		$(INSIDE) -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/plugin ./internal/e2e/docs && \
 		cd internal/testbed && go test -count=1 -timeout 10m ./selftest) & side=$$!; \
-	$(INSIDE) -- go test -count=1 -timeout 15m ./internal/e2e; failed=$$?; \
-	wait $$admission || failed=1; wait $$side || failed=1; exit $$failed
+	$(INSIDE) -- go test -count=1 -timeout 15m ./internal/e2e && \
+		$(INSIDE) --slow-istiod=5s --install-flag=--propagation-delay=7s -- go test -count=1 -timeout 10m ./internal/e2e -slow; main=$$?; \
+	wait $$side && exit $$main
+	@$(INSIDE) --api-servers=2 -- go test -count=1 -timeout 10m ./internal/e2e/races # alone, for it takes the whole machine
 	@go test -count=1 -v ./internal/e2e/leastrights -uses $(USES)
 
 .PHONY: bench

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	}
 	// The examples wait more than they work, and all send requests through the
 	// same two proxies. The command line may still say otherwise.
-	if err := flag.Set("test.parallel", "4"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
