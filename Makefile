@@ -61,7 +61,7 @@ unit: ## tests that need no mesh, with the race detector
 USES := $(CURDIR)/bin/uses.jsonl
 INSIDE = bin/testbed run --uses $(USES)
 .PHONY: e2e
-e2e: testbed ## scenarios under load, on the real mesh; races; the controller's rights
+e2e: testbed ## scenarios under load, on the real mesh; the controller's rights
 	@rm -f $(USES)
 	@($(INSIDE) --bare -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/webhook ./internal/e2e/differential && \
 		$(INSIDE) -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/plugin ./internal/e2e/docs && \
@@ -69,8 +69,11 @@ e2e: testbed ## scenarios under load, on the real mesh; races; the controller's 
 	$(INSIDE) -- go test -count=1 -timeout 15m ./internal/e2e && \
 		$(INSIDE) --slow-istiod=5s --install-flag=--propagation-delay=7s -- go test -count=1 -timeout 10m ./internal/e2e -slow; main=$$?; \
 	wait $$side && exit $$main
-	@$(INSIDE) --api-servers=2 -- go test -count=1 -timeout 10m ./internal/e2e/races # alone, for it takes the whole machine
 	@go test -count=1 -v ./internal/e2e/leastrights -uses $(USES)
+
+.PHONY: races
+races: testbed ## a thousand intents for one Service, on two API servers; takes the whole machine
+	@bin/testbed run --api-servers=2 -- go test -count=1 -timeout 10m ./internal/e2e/races
 
 .PHONY: bench
 bench: testbed ## what admission adds to the time of a create, related and unrelated

@@ -109,19 +109,19 @@ func TestWebhooksReachTheController(t *testing.T) {
 }
 
 // TestRights holds that the controller may do to each kind what it does, and
-// nothing else: get, list and watch what is cached, and list alone what is read
-// live when a release starts or ends.
+// nothing else: list and watch what is cached, get what is looked at once more, and
+// list alone what is read live when a release starts or ends.
 func TestRights(t *testing.T) {
 	roles := typed[rbacv1.ClusterRole](t, build(t, Options{}), "ClusterRole")
 	cached, live := []string{"get", "list", "watch"}, []string{"list"}
-	whole := append([]string{"create", "delete", "update"}, cached...)
+	whole := []string{"create", "delete", "update", "list", "watch"}
 	budgets := schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}
 	authorization := schema.GroupVersionKind{Group: "security.istio.io", Version: "v1", Kind: "AuthorizationPolicy"}
 	networks := schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"}
 	sidecars := schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "Sidecar"}
 	monitors := schema.GroupVersionKind{Group: "monitoring.coreos.com", Version: "v1", Kind: "PodMonitor"}
 	does := map[schema.GroupVersionKind][]string{
-		snapshot.Deployments: append([]string{"patch"}, whole...), snapshot.VirtualServices: whole, snapshot.DestinationRules: whole,
+		snapshot.Deployments: append([]string{"patch", "get"}, whole...), snapshot.VirtualServices: whole, snapshot.DestinationRules: whole,
 		snapshot.Services: append([]string{"patch"}, cached...), snapshot.EndpointSlices: {"list", "watch"},
 		snapshot.ReplicaSets: append([]string{"patch"}, live...), snapshot.Pods: live, snapshot.Ingresses: live,
 		snapshot.ServiceEntries: live, snapshot.WorkloadEntries: live, snapshot.Autoscalers: live, snapshot.ScaledObjects: live, budgets: live,

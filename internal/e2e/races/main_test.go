@@ -27,7 +27,7 @@ var (
 
 func TestMain(m *testing.M) {
 	if err := connect(); err != nil {
-		fmt.Fprintln(os.Stderr, "these tests run inside the testbed, with the product installed and two API servers (run: make e2e):", err)
+		fmt.Fprintln(os.Stderr, "these tests run inside the testbed, with the product installed and two API servers (run: make races):", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
