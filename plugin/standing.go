@@ -20,8 +20,8 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
-// judge says what the reconciler would say if a release of a Service were
-// asked for now: it asks for one, in memory only.
+// judge says what the reconciler would say of a release of a Service that begins
+// at this moment: it asks for one, in memory only.
 type judge struct {
 	scene    scene
 	others   []*unstructured.Unstructured // routes, rules, other ways to the pods

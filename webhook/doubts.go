@@ -15,13 +15,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/webhook/decide"
 )
 
 // The kinds of what may count the pods of both versions, or hold for those of the
 // original alone.
 var (
-	autoscalers   = schema.GroupVersionKind{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"}
 	budgets       = schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}
 	authorization = schema.GroupVersionKind{Group: "security.istio.io", Version: "v1", Kind: "AuthorizationPolicy"}
 	networks      = schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"}
@@ -54,7 +54,7 @@ func (r reader) lookups(spec release.Spec) []lookup {
 		out = append(out, lookup{kind: authorization, namespace: root})
 	}
 	if decide.Overlaps(spec) {
-		out = append(out, lookup{kind: autoscalers, namespace: here}, lookup{kind: budgets, namespace: here})
+		out = append(out, lookup{kind: snapshot.Autoscalers, namespace: here}, lookup{kind: budgets, namespace: here})
 	}
 	return out
 }
@@ -115,7 +115,7 @@ func warnings(ctx context.Context, spec release.Spec, all []lookup) []string {
 		}
 		unread = append(unread, l.kind.Kind)
 	}
-	out := decide.Counts(spec, found[autoscalers.Kind], found[budgets.Kind])
+	out := decide.Counts(spec, found[snapshot.Autoscalers.Kind], found[budgets.Kind])
 	for _, kind := range []schema.GroupVersionKind{authorization, networks, sidecars, podMonitors} {
 		out = append(out, decide.Misses(spec, found[kind.Kind])...)
 	}

@@ -60,10 +60,7 @@ func appliedEverySecond(t *testing.T) {
 	tr.phase("taken over", only("v2"))
 	p.runs(3)
 
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("settling back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 	p.stop()
 	w.clean()
 	for name, text := range map[string]string{"front": front, "reviews": edited} {

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/load"
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
 // bookinfoReviews are three versions of reviews under one Service.
@@ -72,10 +71,7 @@ func bookinfo(t *testing.T) {
 	everybody.seen(200)
 	jason.seen(50)
 	anna.seen(50)
-	w.annotate("reviews-v1", "end=cancel")
-	everybody.settles("back", "v4", "v1")
-	everybody.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "reviews-v4", release.Cancelled)
+	w.cancels(everybody, "reviews-v4", "v4")
 	if after := spec(t, w.get(virtualServices, "reviews")); after != before {
 		t.Errorf("VirtualService reviews is\n%s\nand was\n%s", after, before)
 	}

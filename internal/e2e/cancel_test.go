@@ -110,3 +110,13 @@ func cancelledFinishing(t *testing.T) {
 	w.kubectl("annotate", "deployment", "reviews-v1", "grayscale.dev/release-")
 	w.untilEnded("reviews", "second", release.Cancelled)
 }
+
+// cancels cancels a release of reviews-v1 whose grayscale version, version, has traffic:
+// all of it goes back, and the release ends.
+func (w *world) cancels(tr *traffic, task, version string) {
+	w.t.Helper()
+	w.annotate("reviews-v1", "end=cancel")
+	tr.settles("back", version, "v1")
+	tr.phase("cancelled", only("v1"))
+	w.untilEnded("reviews", task, release.Cancelled)
+}

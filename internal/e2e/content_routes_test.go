@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
 // contentMeddled: a Service without routes is released by mirror and by content;
@@ -46,10 +44,7 @@ func contentMeddled(t *testing.T) {
 	tr.more(30)
 	tr.phase("by ours again", rule)
 	tr.seen(50)
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 	if left := w.list(virtualServices); len(left) != 0 {
 		t.Errorf("left behind: VirtualServices %v", names(left))
 	}

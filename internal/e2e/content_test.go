@@ -64,10 +64,7 @@ func byContent(t *testing.T) {
 	tr.phase("other rules", only("v1").but(only("v2"), others...))
 	tr.seen(100)
 
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 	tr.seen(20)
 	w.sameRoutes(front, mesh)
 	w.clean()

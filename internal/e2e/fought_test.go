@@ -40,10 +40,7 @@ func fought(t *testing.T) {
 	tr.settleOn("both answer", 40, "v1", "v2")
 	tr.phase("let go", split("v1", "v2", 50))
 	tr.seen(100)
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 }
 
 // setBack is a GitOps tool that applies its own version of the routes every two
@@ -108,9 +105,6 @@ func ruleDeleted(t *testing.T) {
 	tr.settleOn("both answer", 40, "v1", "v2")
 	tr.phase("let go", split("v1", "v2", 50))
 	tr.seen(100)
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 	w.clean()
 }

@@ -47,10 +47,7 @@ func patched(t *testing.T) {
 	tr.settles("settling", "v1", "v1-calls")
 	tr.phase("taken over", only("v1-calls"))
 	tr.seen(30)
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v1-calls", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v1-calls")
 	w.clean()
 }
 
@@ -75,9 +72,6 @@ func scaledUp(t *testing.T) {
 		return w.replicas("reviews-v1") == 4 && w.replicas("reviews-v2") == 2 && s.Peak == 4
 	})
 	tr.seen(100)
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 	w.clean()
 }

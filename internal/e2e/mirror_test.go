@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/load"
-	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
 // mirrored: nobody is answered by the grayscale version, which gets copies of
@@ -38,10 +37,7 @@ func mirrored(t *testing.T) {
 	if more := w.copies() - before; more != 0 {
 		t.Errorf("%d requests were copied although no mirror is asked for", more)
 	}
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 	w.sameRoutes(front, mesh)
 	w.clean()
 }

@@ -109,10 +109,7 @@ func routesFrozen(t *testing.T) {
 	tr.more(30)
 	tr.phase("60 %", split("v1", "v2", 60))
 	tr.seen(100)
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 	w.clean()
 }
 

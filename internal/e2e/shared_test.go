@@ -27,12 +27,7 @@ spec:
 // sharedVirtualService: two releases in one VirtualService go their own ways.
 func sharedVirtualService(t *testing.T) {
 	w := newWorld(t)
-	w.apply(
-		makeService("reviews", "reviews"), makeDeployment("reviews-v1").YAML(),
-		makeService("ratings", "ratings"), makeDeployment("ratings-w1").App("ratings").Version("w1").YAML(),
-		gateway, sharedRoutes,
-	)
-	w.rolledOut("reviews-v1", "ratings-w1")
+	w.shares()
 	before := w.routeSpecs()
 	toRatings := throughGateway(w.namespace)
 	toRatings.URL += "ratings"
@@ -66,4 +61,15 @@ func sharedVirtualService(t *testing.T) {
 		t.Errorf("the user's routes are\n%s\nand were\n%s", after, before)
 	}
 	w.clean()
+}
+
+// shares makes two Services whose routes stand in one VirtualService.
+func (w *world) shares() {
+	w.t.Helper()
+	w.apply(
+		makeService("reviews", "reviews"), makeDeployment("reviews-v1").YAML(),
+		makeService("ratings", "ratings"), makeDeployment("ratings-w1").App("ratings").Version("w1").YAML(),
+		gateway, sharedRoutes,
+	)
+	w.rolledOut("reviews-v1", "ratings-w1")
 }

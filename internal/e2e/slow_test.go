@@ -45,10 +45,7 @@ func laggingWithoutRoutes(t *testing.T) {
 	tr.phase("50 %", split("v1", "v2", 50))
 	tr.seen(150)
 	tr.phase("cancelling", only("v1", "v2"))
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 	tr.more(100)
 	w.clean()
 }

@@ -17,12 +17,7 @@ import (
 // back to the original versions, and each release can be cancelled.
 func unsayable(t *testing.T) {
 	w := newWorld(t)
-	w.apply(
-		makeService("reviews", "reviews"), makeDeployment("reviews-v1").YAML(),
-		makeService("ratings", "ratings"), makeDeployment("ratings-w1").App("ratings").Version("w1").YAML(),
-		gateway, sharedRoutes,
-	)
-	w.rolledOut("reviews-v1", "ratings-w1")
+	w.shares()
 	toReviews, toRatings := throughGateway(w.namespace), throughGateway(w.namespace)
 	toReviews.URL += "?v=2"
 	toRatings.URL += "ratings?v=2"

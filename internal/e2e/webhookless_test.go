@@ -40,10 +40,7 @@ func repaired(t *testing.T) {
 	tr.more(30)
 	tr.phase("repaired", split("v1", "v2", 50))
 	tr.seen(200)
-	w.annotate("reviews-v1", "end=cancel")
-	tr.settles("back", "v2", "v1")
-	tr.phase("cancelled", only("v1"))
-	w.untilEnded("reviews", "first", release.Cancelled)
+	w.cancels(tr, "first", "v2")
 	w.clean()
 }
 

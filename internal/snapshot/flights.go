@@ -53,12 +53,12 @@ func (f *flights[T]) board(ctx context.Context, what string, find func(context.C
 }
 
 // fly makes one flight after another as long as somebody waits for the next.
-func (f *flights[T]) fly(ctx context.Context, what string, now *flight[T], find func(context.Context) (T, error)) {
-	for now != nil {
-		now.value, now.err = find(ctx)
-		close(now.done)
+func (f *flights[T]) fly(ctx context.Context, what string, current *flight[T], find func(context.Context) (T, error)) {
+	for current != nil {
+		current.value, current.err = find(ctx)
+		close(current.done)
 		f.mu.Lock()
-		if now = f.next[what]; now == nil {
+		if current = f.next[what]; current == nil {
 			delete(f.under, what)
 		}
 		delete(f.next, what)

@@ -1,13 +1,11 @@
 package webhook
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
 	"testing"
 
@@ -37,27 +35,7 @@ func replica(ctx context.Context, stop func(), listen string) (err error) {
 // TestEveryReplicaServesTheSameCertificate: the second one does not lead, and
 // serves all the same; what one rotates, both serve.
 func TestEveryReplicaServesTheSameCertificate(t *testing.T) {
-	second, err := free()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), replicaPort+"="+strconv.Itoa(second))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
-		t.Errorf("the second replica says %q, %v", line, err)
-	}
+	second := anotherReplica(t)
 	first := served(t, port)
 	if !bytes.Equal(first, served(t, second)) {
 		t.Error("the replicas serve different certificates")
@@ -78,11 +56,5 @@ func TestEveryReplicaServesTheSameCertificate(t *testing.T) {
 	}
 	if err := answered(t.Context()); err != nil {
 		t.Error(err)
-	}
-	if err := in.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("the second replica: %v", err)
 	}
 }
