@@ -49,7 +49,7 @@ func (v view) standsIn(p *Plan, original, clone *unstructured.Unstructured) bool
 	if claim := v.lostClaim(original, clone); claim != nil {
 		had = claim.Original.Labels
 		if version := claim.Grayscale.Version; o.Template[claim.Label] == version {
-			need, had = o.Replicas, map[string]string{claim.Label: version}
+			need, had = max(1, o.Replicas), map[string]string{claim.Label: version}
 		}
 	}
 	ready := int32(0)

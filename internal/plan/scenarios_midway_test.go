@@ -69,6 +69,7 @@ var midways = []scenario{
 	{"route: one appears elsewhere, and somebody writes the same again", plain, []step{asks("weight=50"), applies(gatewayRoute), annotate("by=jane"), annotate("end=cancel")}, release.Cancelled},
 	{"route: one appears in a namespace that another takes part in", []string{reviews, plainRoute, gatewayRoute}, []step{asks("weight=50"), applies(strings.Replace(gatewayRoute, "name: front", "name: late", 1)), annotate("weight=25"), annotate("end=cancel")}, release.Cancelled},
 	{"route: one appears elsewhere right after a policy is written", plain, []step{asks("weight=50"), annotate("accept=undersized"), applies(gatewayRoute), annotate("weight=25"), annotate("traffic=original"), annotate("end=cancel")}, release.Cancelled},
+	{"route: one appears elsewhere while a policy waits for pods", plain, []step{asks("weight=10"), jam("reviews-v2"), annotate("weight=90"), applies(gatewayRoute), unjam("reviews-v2"), settles, annotate("weight=80"), annotate("end=cancel")}, release.Cancelled},
 	{"route: one appears elsewhere while it finishes", plain, []step{asks("traffic=grayscale"), finishAt(finishing, applies(gatewayRoute), settles), annotate("by=jane")}, release.Finished},
 	{"route: one appears elsewhere, past the original's end", plain, []step{asks("traffic=grayscale"), finishAt(stepped(release.StepGone), applies(gatewayRoute))}, release.Finished},
 	{"route: one appears elsewhere, and the original has no pods", plain, []step{asks("traffic=grayscale"), scales("reviews-v1", 0), applies(gatewayRoute), annotate("end=finish")}, release.Finished},

@@ -238,9 +238,10 @@ func differs(before, after *release.Status) bool {
 		}
 		return []any{s.Phase, s.Steps, live, s.Peak, strict, truths}
 	}
-	// What an intent reaches must be known before anything else appears; while
-	// something is to be done for it, the write that tells what is done tells that.
-	acted := before.Intent != after.Intent && !after.Is(release.Progressing)
+	// What an intent reaches must be known before anything else appears; while the
+	// routes are written for it, the write that tells what is live tells that, too.
+	shifting := after.Is(release.Progressing) && after.Condition(release.Progressing).Reason == release.ReasonShifting
+	acted := before.Intent != after.Intent && !shifting
 	return acted || !reflect.DeepEqual(lasting(before), lasting(after))
 }
 
