@@ -32,6 +32,8 @@ func refusals(s plan.Snapshot, ask decide.Question) intent.Faults {
 	faults, subsets := intent.Faults(nil), plan.Subsets(s)
 	if ask.Spec != nil {
 		faults, subsets = plan.Refusals(s, *ask.Spec), plan.Intended(s, *ask.Spec)
+	} else if ask.Routes {
+		faults = plan.TooFar(s)
 	}
 	faults = append(faults, plan.ManagedFaults(s, ask.Intent, ask.Spec)...)
 	if ask.Routes {

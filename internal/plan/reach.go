@@ -17,24 +17,37 @@ import (
 // was not asked for. So it is pinned, by the controller's own right, and takes part
 // from the next write of the intent. The status keeps what the last one reached.
 
-// Reach gives the VirtualServices of other namespaces than the Service's, as
+// reach gives the VirtualServices of other namespaces than the Service's, as
 // namespace/name, that an intent moves which is written now, in order: those that
-// its writer needs the right to update. Those past what a status has room for are
-// pinned.
-func Reach(s Snapshot) (names []string) {
+// its writer needs the right to update.
+func reach(s Snapshot) (names []string) {
 	for _, vs := range s.VirtualServices {
 		if vs.GetNamespace() != s.Key.Namespace && !route.Ours(vs) && slices.Contains(route.References(vs), s.Key) {
 			names = append(names, fullName(vs))
 		}
 	}
 	slices.Sort(names)
-	return release.Within(names)
+	return names
+}
+
+// TooFar says so where an intent that is written now would move more of them than a
+// status has room for.
+func TooFar(s Snapshot) intent.Faults {
+	names := reach(s)
+	if len(names) <= release.MostReach {
+		return nil
+	}
+	return intent.Faults{{
+		Kind: intent.Conflict, At: "Service " + s.Key.String(),
+		Why:   fmt.Sprintf("has routes in %d VirtualServices of other namespaces, from %s to %s, and a release can move %d at most", len(names), names[0], names[len(names)-1], release.MostReach),
+		Right: "delegate those routes to fewer; no risk can be accepted here",
+	}}
 }
 
 func fullName(vs *unstructured.Unstructured) string { return vs.GetNamespace() + "/" + vs.GetName() }
 
 // reached gives the intent that was written last, as a hash, and what it reaches.
-func (v view) reached() (written string, names []string) {
+func (v view) reached() (written string, marks release.Marks) {
 	if v.original == nil || v.original.GetUID() != v.claim.Original.UID || !intent.Starts(v.original.GetAnnotations()) {
 		return v.claim.Intent, v.claim.Reach
 	}
@@ -42,13 +55,13 @@ func (v view) reached() (written string, names []string) {
 	if written == v.claim.Intent {
 		return written, v.claim.Reach
 	}
-	return written, Reach(v.Snapshot)
+	return written, release.Reach(reach(v.Snapshot))
 }
 
 // late says whether a VirtualService appeared in another namespace after the last
 // write of the intent.
 func (v view) late(vs *unstructured.Unstructured) bool {
-	return vs.GetNamespace() != v.Key.Namespace && !slices.Contains(v.reach, fullName(vs))
+	return vs.GetNamespace() != v.Key.Namespace && !v.reach.Reaches(fullName(vs))
 }
 
 // pinnable says whether the original can serve what is pinned to it: where it has

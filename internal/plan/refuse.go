@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,7 +20,7 @@ func Refusals(s Snapshot, spec release.Spec) intent.Faults {
 	claim := begun(s, candidate{intent: spec.Intent, spec: spec}, time.Time{})
 	strange := s.strangers(claim)
 	result, faults := route.Rules(s.rulesInput(spec.Versions.With(strange.versions()...)))
-	r := refuser{s: s, faults: append(faults, strange.faults(s, claim)...)}
+	r := refuser{s: s, faults: slices.Concat(TooFar(s), faults, strange.faults(s, claim))}
 	for _, vs := range s.VirtualServices {
 		r.virtualService(vs)
 		r.faults = append(r.faults, route.RootMirrorFaults(vs, s.Key, result.Subsets)...)

@@ -25,10 +25,10 @@ type view struct {
 	taken           string                     // that somebody else's Deployment has the clone's name
 	versions        release.Versions
 	strange         strangers
-	share           intent.Share // that is asked for
-	reach           []string     // namespaces beside the Service's that the intent reaches
-	pins            bool         // what it does not reach is pinned
-	written         string       // the intent, as a hash
+	share           intent.Share  // that is asked for
+	reach           release.Marks // of the VirtualServices of other namespaces that the intent moves
+	pins            bool          // what it does not reach is pinned
+	written         string        // the intent, as a hash
 	rules           route.RulesResult
 	routes          []routing
 	observation     release.Observation

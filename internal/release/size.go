@@ -23,12 +23,11 @@ import (
 // nothing of either must ever give way to the other; entries of the history do.
 const (
 	MostBytes  = 16 << 10 // of status and history together
-	MostStatus = MostBytes - (MostSpent+MostStanding)*pairSize - len(`{"schema":1,"spent":""}`)
+	MostStatus = MostBytes - (MostSpent+MostStanding)*markSize - len(`{"schema":1,"spent":""}`)
 
 	mostSentence  = 2048 // of a condition's message where there is room
 	leastSentence = 128  // where there is none
 	mostName      = 192  // of what is said in a few words, or is a user's name
-	mostReach     = 1024 // of the names of the VirtualServices that an intent reaches
 )
 
 // encode writes JSON as it is: the annotation stands in no HTML, and <, > and &
@@ -80,18 +79,6 @@ func short(s string, most int) string {
 // Strictly notes why Envoy can't fail over by itself.
 func (s *Status) Strictly(why string) { s.Strict = short(why, mostName) }
 
-// Within gives as many of the VirtualServices, in their order, as the status has room
-// for.
-func Within(names []string) []string {
-	size := 0
-	for n, name := range names {
-		if size += len(encode(name)) + len(","); size > mostReach {
-			return names[:n]
-		}
-	}
-	return names
-}
-
 // SeeLive notes what the VirtualServices say. Live rules that are too long beside
 // those that are asked for are left out: it is a moment until they are the same.
 func (s *Status) SeeLive(live *Live) {
@@ -117,7 +104,7 @@ func (s *Status) over() int {
 	c.Grayscale.Ready, c.Grayscale.Replicas, c.Grayscale.Template, c.Grayscale.UID = most, most, sum, id
 	c.Policy = Policy{Weight: share, Match: s.Policy.Match, Mirror: share, Traffic: intent.TrafficGrayscale, End: intent.EndFinish, Replicas: most}
 	c.Live = &Live{Weight: share, Most: share, Routes: most, Content: most, AsAsked: true, Mirror: share}
-	c.Intent, c.Reach, c.Strict, c.By = sum, []string{strings.Repeat("x", mostReach)}, name, name
+	c.Intent, c.Reach, c.Strict, c.By = sum, Marks{strings.Repeat("x", MostReach*markSize)}, name, name
 	c.Steps, c.Started = Steps{}, at
 	for phase := range sentences {
 		if !phase.Ended() { // then there is no status any more

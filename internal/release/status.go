@@ -35,11 +35,11 @@ type Status struct {
 	Original  Version       `json:"original"`
 	Grayscale Version       `json:"grayscale"`
 	Policy    Policy        `json:"policy"` // as asked
-	// Intent is the hash of the intent that was acted on last, and Reach the
-	// VirtualServices of other namespaces, as namespace/name, that it moves: what
-	// appears there later is pinned until the intent is written again.
+	// Intent is the hash of the intent that was acted on last, and Reach stands for
+	// the VirtualServices of other namespaces that it moves: what appears there later
+	// is pinned until the intent is written again.
 	Intent     string             `json:"intent,omitempty"`
-	Reach      []string           `json:"reach,omitempty"`
+	Reach      Marks              `json:"reach,omitempty"`
 	Live       *Live              `json:"live,omitempty"`   // as read back; nil while no route is ours
 	Peak       int32              `json:"peak"`             // highest replicas of the original since the claim
 	Strict     string             `json:"strict,omitempty"` // why Envoy can't fail over by itself; empty when it can
