@@ -38,6 +38,9 @@ type Runner struct {
 // restAtMost bounds the time between two looks: no event tells that pods are gone.
 const restAtMost = time.Second
 
+// raceRest lets whoever wrote at the same moment go first.
+const raceRest = 100 * time.Millisecond
+
 // ErrNotEnding says that the release is not on its way out, so that it can't be
 // run to an end.
 var ErrNotEnding = errors.New("the release is not being cancelled")
@@ -65,8 +68,16 @@ func (r *Runner) End(ctx context.Context, service types.NamespacedName) (*releas
 			return p.Status, fmt.Errorf("Service %s, release %s is %s: %w", service, p.Status.Task, p.Status.Phase, ErrNotEnding)
 		}
 		r.tell(p)
-		// The claim is the controller's: only the changes are written.
-		if err := apply.Plan(ctx, r.Client, plan.Plan{Changes: p.Changes}, s.Service); err != nil && !apply.IsRace(err) {
+		// The claim is the controller's: only the changes are written. What lost a
+		// race was not, and so nothing is noted.
+		err = apply.Plan(ctx, r.Client, plan.Plan{Changes: p.Changes}, s.Service)
+		switch {
+		case apply.IsRace(err):
+			if err := r.Rest(ctx, raceRest); err != nil {
+				return p.Status, err
+			}
+			continue
+		case err != nil:
 			return p.Status, err
 		}
 		if status, ok := p.Annotations[intent.AnnotationStatus]; ok {

@@ -10,9 +10,11 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/ptr"
@@ -67,6 +69,10 @@ type cluster struct {
 	now           time.Time
 	statusWrites  int
 	refuseUpdates bool
+	contended     time.Time // until when somebody else writes, each time, in between
+	lost          int       // updates that lost such a race
+	updated       time.Time // when a VirtualService was written first
+	deleted       time.Time // when a Deployment was deleted
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -105,7 +111,20 @@ func newCluster(t *testing.T) *cluster {
 			if c.refuseUpdates {
 				return errors.New("alice may not update")
 			}
+			if c.now.Before(c.contended) && c.lost < 100 {
+				c.lost++
+				return apierrors.NewConflict(schema.GroupResource{Resource: "virtualservices"}, u.GetName(), errors.New("the object has been modified"))
+			}
+			if c.updated.IsZero() && u.GetObjectKind().GroupVersionKind().Kind == "VirtualService" {
+				c.updated = c.now
+			}
 			return w.Update(ctx, u, opts...)
+		},
+		Delete: func(ctx context.Context, w client.WithWatch, u client.Object, opts ...client.DeleteOption) error {
+			if u.GetObjectKind().GroupVersionKind().Kind == "Deployment" {
+				c.deleted = c.now
+			}
+			return w.Delete(ctx, u, opts...)
 		},
 	})
 	c.pods()
@@ -256,6 +275,25 @@ func TestEnd(t *testing.T) {
 	c.controller(release.Cancelled) // which closes the claim when it returns
 	if value := c.get("v1", "Service", "reviews").GetAnnotations()[intent.AnnotationStatus]; value != "" {
 		t.Errorf("the claim is still there: %s", value)
+	}
+}
+
+// TestEndLosesRaces: what was not written is not taken for done, and the drain counts
+// from the write that took the traffic away.
+func TestEndLosesRaces(t *testing.T) {
+	c := newCluster(t)
+	c.controller(release.Routing)
+	c.intent(intent.KeyEnd, "cancel")
+	c.contended, c.updated = c.now.Add(time.Second), time.Time{}
+	var told []string
+	if s, err := c.runner(&told).End(t.Context(), key); err != nil || s.Phase != release.Cancelled {
+		t.Fatalf("the release is %+v, %v", s, err)
+	}
+	if c.lost == 0 || c.lost > 20 {
+		t.Errorf("it lost %d races in a second: it should rest between them", c.lost)
+	}
+	if c.deleted.Sub(c.updated) < plan.Defaults.Drain {
+		t.Errorf("the clone was deleted %s after the routes were written, less than the drain", c.deleted.Sub(c.updated))
 	}
 }
 
