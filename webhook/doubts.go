@@ -30,7 +30,7 @@ var (
 )
 
 // What is doubtful is worth a warning, and no more than this: admission ends in
-// 2 s, and what is read for warnings must not be what it waits for.
+// 5 s, and what is read for warnings must not be what it waits for.
 const (
 	doubtTime = 500 * time.Millisecond // for all kinds together
 	doubtMost = 500                    // objects of a kind
@@ -119,6 +119,7 @@ func warnings(ctx context.Context, spec release.Spec, all []lookup) []string {
 	for _, kind := range []schema.GroupVersionKind{authorization, networks, sidecars, podMonitors} {
 		out = append(out, decide.Misses(spec, found[kind.Kind])...)
 	}
+	slices.Sort(unread)
 	if len(unread) > 0 {
 		out = append(out, fmt.Sprintf("not every %s could be read: one that selects the pods of Deployment %s may leave those of the new version out, or count both",
 			strings.Join(slices.Compact(unread), ", "), spec.Original.Key()))

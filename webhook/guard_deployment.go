@@ -22,9 +22,8 @@ import (
 )
 
 // guardDeployment keeps the pods of a version that carries traffic: it is not
-// deleted, however its dependents are dealt with, given no owner that would have it
-// deleted, and not scaled to 0. It fails
-// open, by itself where it can't decide, and by the configuration.
+// deleted, however its dependents are dealt with, given no new owner, and not scaled
+// to 0. It fails open, by itself where it can't decide, and by the configuration.
 type guardDeployment struct {
 	live, cached client.Reader
 	decoder      admission.Decoder
@@ -52,7 +51,11 @@ func (h *guardDeployment) Handle(ctx context.Context, req admission.Request) adm
 	if err == nil && len(verdict.Faults) > 0 && h.terminating(ctx, req.Namespace) {
 		return admission.Allowed("")
 	}
-	subject := fmt.Sprintf("Deployment %s/%s", req.Namespace, req.Name)
+	name := req.Name
+	if deployment != nil {
+		name = deployment.GetName() // who deletes a collection names none
+	}
+	subject := fmt.Sprintf("Deployment %s/%s", req.Namespace, name)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "could not guard", "deployment", subject, "user", req.UserInfo.Username)
 		return admission.Allowed("").WithWarnings(clean(fmt.Sprintf("%s: nobody knows whether it carries traffic of a release: %v", subject, err)))

@@ -81,7 +81,7 @@ func (h *validateDeployment) judgeIntent(ctx context.Context, req admission.Requ
 
 // ask answers what only the cluster can: whether the requester may do what the
 // release will do, and whether that is possible. Who may not even make the clone
-// has nothing read for it.
+// has nothing of the mesh read for it.
 func (h *validateDeployment) ask(ctx context.Context, req admission.Request, w decide.Write, ask decide.Question) (v decide.Verdict, err error) {
 	whole, clone, may := plan.ReleaseRight(ask.Service), plan.CloneRight(ask.Service.Namespace), w.Ours()
 	if !may {

@@ -25,7 +25,8 @@ type Loss struct {
 type Way int
 
 // The ways. A Deployment with an owner that is not there is deleted by the garbage
-// collector, which no guard may stop.
+// collector, which no guard may stop; whether it is there, or will be, nobody here
+// can know, so that any new owner counts.
 // https://kubernetes.io/docs/concepts/architecture/garbage-collection/#owners-dependents
 const (
 	ByDeletion Way = iota
@@ -37,7 +38,7 @@ const (
 var words = map[Way]struct{ done, does string }{
 	ByDeletion: {"deleted", "deletes %s"},
 	ByScale:    {"scaled to 0", "scales %s to 0"},
-	ByOwner:    {"given an owner, with which it would be deleted", "gives %s an owner"},
+	ByOwner:    {"given a new owner, with which the garbage collector deletes it", "gives %s a new owner"},
 }
 
 // Named gives the claim in which a Deployment of that name is a version.

@@ -74,7 +74,7 @@ func TestGuard(t *testing.T) {
 				}
 			}
 			loss.By = decide.ByOwner
-			told(t, "faults of an owner", faults(decide.Guard(loss, claim, c.live)), "can't be given an owner, with which it would be deleted")
+			told(t, "faults of an owner", faults(decide.Guard(loss, claim, c.live)), "can't be given a new owner, with which the garbage collector deletes it")
 			loss.By, loss.Original = decide.ByScale, original(t, good("accept=undersized,unprotected"))
 			v = decide.Guard(loss, claim, c.live)
 			told(t, "faults where it is accepted", faults(v))
