@@ -80,8 +80,8 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 	}
 	steps := []func() error{
 		func() (err error) { s.Namesakes, err = src.namesakes(ctx, s.Key); return },
-		func() error { return src.readWays(ctx, s, claim != nil) },
-		func() error { return src.autoscalers(ctx, s) },
+		func() error { return src.readWays(ctx, s, claim) },
+		func() error { return src.autoscalers(ctx, s, claim) },
 		func() error { return src.pods(ctx, s) },
 	}
 	if claim != nil {
@@ -95,11 +95,14 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 	return src.all(steps...)
 }
 
-// autoscalers reads who scales the Deployments of the namespace.
-func (src Source) autoscalers(ctx context.Context, s *plan.Snapshot) error {
+// autoscalers reads who scales the Deployments of the namespace. A cancel goes on
+// without: nothing of it depends on them.
+func (src Source) autoscalers(ctx context.Context, s *plan.Snapshot, claim *release.Status) error {
+	bounded, cancel := context.WithTimeout(ctx, wayTime)
+	defer cancel()
 	for _, kind := range []schema.GroupVersionKind{Autoscalers, ScaledObjects} {
-		found, err := listIfServed(ctx, src.Live, kind, client.InNamespace(s.Key.Namespace))
-		if err != nil {
+		found, err := listIfServed(bounded, src.Live, kind, client.InNamespace(s.Key.Namespace))
+		if err != nil && (ctx.Err() != nil || !cancelled(s, claim)) {
 			return err
 		}
 		for _, u := range found {

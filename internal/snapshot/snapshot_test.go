@@ -259,7 +259,7 @@ endpoints: [{addresses: [10.0.0.4], conditions: {ready: true}, targetRef: {kind:
 // held puts a claim on the Service.
 func held(t *testing.T, objects []*unstructured.Unstructured, phase release.Phase) {
 	t.Helper()
-	claim(t, objects, release.Status{Schema: release.Schema, Task: "task", Phase: phase, Service: release.Ref{Name: "reviews", UID: "uid-reviews"}})
+	claim(t, objects, release.Status{Schema: release.Schema, Task: "task", Phase: phase, Service: release.Ref{Name: "reviews", UID: "uid-reviews"}, Original: release.Version{Name: "reviews-v1"}})
 }
 
 // TestDuringARelease: pods and endpoints count, each once.

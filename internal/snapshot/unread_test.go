@@ -1,0 +1,232 @@
+package snapshot_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-logr/logr/funcr"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
+)
+
+// ailing is an API server that fails to list one kind, in the way of ails.
+type ailing struct {
+	client.Reader
+	kind  string
+	ails  func(context.Context) error
+	tries int // to list it
+}
+
+func (a *ailing) List(ctx context.Context, l client.ObjectList, opts ...client.ListOption) error {
+	if l.GetObjectKind().GroupVersionKind().Kind != a.kind+"List" {
+		return a.Reader.List(ctx, l, opts...)
+	}
+	a.tries++
+	if a.ails != nil {
+		return a.ails(ctx)
+	}
+	return a.Reader.List(ctx, l, opts...)
+}
+
+var errForbidden = errors.New("forbidden")
+
+// ailments are the ways in which a list fails, and how long each takes at most.
+var ailments = map[string]struct {
+	ails func(context.Context) error
+	most time.Duration
+}{
+	"forbidden": {func(context.Context) error { return errForbidden }, 0},
+	"hangs":     {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 10 * time.Second},
+}
+
+// took says how long something takes by the bubble's clock.
+func took(do func()) time.Duration {
+	start := time.Now()
+	do()
+	return time.Since(start)
+}
+
+// without gives the objects but for one.
+func without(objects []*unstructured.Unstructured, gone string) []*unstructured.Unstructured {
+	return slices.DeleteFunc(slices.Clone(objects), func(u *unstructured.Unstructured) bool { return u.GetKind()+" "+u.GetName() == gone })
+}
+
+// TestKindUnread: a running release goes on by what was known of a kind that can't
+// be read, and is told of the others; the kind is tried again from time to time,
+// and each failure is logged.
+func TestKindUnread(t *testing.T) {
+	for name, ailment := range ailments {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				objects := parse(t, shop+"\n---\n"+others)
+				claim(t, objects, release.Status{
+					Schema: release.Schema, Task: "task", Phase: release.Routing, Service: release.Ref{Name: "reviews", UID: "uid-reviews"},
+					Original: release.Version{Name: "reviews-v1"}, Grayscale: release.Version{UID: "uid-clone"},
+				})
+				var logged []string
+				ctx := log.IntoContext(t.Context(), funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}))
+				server := &ailing{Reader: snapshot.Files(objects), kind: "HTTPRoute"}
+				src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: time.Now}}
+				read := func(when string, most time.Duration, tries, failures int, gone ...string) {
+					t.Helper()
+					server.tries, logged = 0, nil
+					var s plan.Snapshot
+					var err error
+					if long := took(func() { s, err = src.Read(ctx, reviews, plan.Defaults) }); err != nil || long > most {
+						t.Fatalf("%s: %v after %s, want an answer within %s", when, err, long, most)
+					}
+					want(t, when, what(s.Ways), slices.DeleteFunc(slices.Clone(allWays), func(way string) bool { return slices.Contains(gone, way) })...)
+					if len(s.Strangers) != 2 {
+						t.Errorf("%s: workloads outside of the cluster: %v", when, s.Strangers)
+					}
+					if server.tries != tries || len(logged) != failures {
+						t.Errorf("%s: tried %d times, want %d; logged %q, want %d", when, server.tries, tries, logged, failures)
+					}
+				}
+				read("well", 0, 1, 0)
+				server.ails, server.Reader = ailment.ails, snapshot.Files(without(without(objects, "Ingress front"), "HTTPRoute mirror"))
+				time.Sleep(10 * time.Second)
+				read("ailing", ailment.most, 1, 1, "Ingress shop/front")
+				time.Sleep(9 * time.Second)
+				read("soon after", 0, 0, 0, "Ingress shop/front")
+				time.Sleep(time.Second)
+				read("still ailing", ailment.most, 1, 1, "Ingress shop/front")
+				server.ails = nil
+				time.Sleep(10 * time.Second)
+				read("well again", 0, 1, 0, "Ingress shop/front", "HTTPRoute shop/mirror")
+			})
+		})
+	}
+}
+
+// TestKindNeverRead: the others are known all the same, and once the kind can be
+// read it is so at the next try, although nothing that was known could have gone.
+func TestKindNeverRead(t *testing.T) {
+	ingress, _, _ := strings.Cut(others, "\n---\n")
+	for beside, all := range map[string][]string{others: allWays, ingress: {"Ingress shop/front"}} {
+		synctest.Test(t, func(t *testing.T) {
+			objects := parse(t, shop+"\n---\n"+beside)
+			claim(t, objects, release.Status{
+				Schema: release.Schema, Task: "task", Phase: release.Routing, Service: release.Ref{Name: "reviews", UID: "uid-reviews"},
+				Grayscale: release.Version{UID: "uid-clone"},
+			})
+			server := &ailing{Reader: snapshot.Files(objects), kind: "Ingress", ails: ailments["forbidden"].ails}
+			src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: time.Now}}
+			look := func(when string, ways ...string) {
+				t.Helper()
+				s, err := src.Read(t.Context(), reviews, plan.Defaults)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want(t, when, what(s.Ways), ways...)
+			}
+			look("unread", slices.DeleteFunc(slices.Clone(all), func(way string) bool { return strings.HasPrefix(way, "Ingress") })...)
+			server.ails = nil
+			time.Sleep(10 * time.Second)
+			look("read", all...)
+		})
+	}
+}
+
+// TestWhoGoesOn: a start waits until all can be read, and so does who has no clone
+// yet; a cancel goes on whoever carries it out, without autoscalers, too.
+func TestWhoGoesOn(t *testing.T) {
+	pending := release.Status{Schema: release.Schema, Task: "task", Phase: release.Pending, Clone: "reviews-v2", Service: release.Ref{Name: "reviews", UID: "uid-reviews"}, Original: release.Version{Name: "reviews-v1"}}
+	seen := pending
+	seen.Phase, seen.Grayscale.UID = release.Routing, "uid-clone"
+	asks, cancels := map[string]string{intent.KeyRelease: "task"}, map[string]string{intent.KeyRelease: "task", intent.KeyEnd: "cancel"}
+	const clone = "\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: reviews-v2, namespace: shop, labels: {grayscale.dev/task: task, grayscale.dev/of: reviews-v1}}"
+	for name, test := range map[string]struct {
+		beside  string
+		claim   *release.Status
+		asks    map[string]string
+		keeps   bool // the ways from one snapshot to the next
+		ways    bool // goes on without
+		scalers bool // goes on without
+	}{
+		"a start":                         {"", nil, asks, true, false, false},
+		"without a clone":                 {"", &pending, asks, true, false, false},
+		"with a clone":                    {clone, &pending, asks, true, true, false},
+		"with a clone that was seen":      {"", &seen, asks, true, true, false},
+		"a cancel":                        {clone, &seen, cancels, true, true, true},
+		"a cancel without a clone":        {"", &pending, cancels, true, true, true},
+		"the intent taken away":           {"", &pending, nil, true, true, true},
+		"a cancel by a user":              {clone, &seen, cancels, false, true, true},
+		"a look by a user":                {clone, &seen, asks, false, false, false},
+		"a user's look without the clone": {"", &pending, asks, false, false, false},
+	} {
+		for how, ailment := range ailments {
+			for kind, goesOn := range map[string]bool{"ServiceEntry": test.ways, "ScaledObject": test.scalers} {
+				t.Run(name+"/"+kind+" "+how, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						objects := parse(t, shop+test.beside)
+						if test.claim != nil {
+							claim(t, objects, *test.claim)
+						}
+						objects[1].SetAnnotations(test.asks)
+						src := snapshot.Source{Reader: snapshot.Files(objects), Live: &ailing{Reader: snapshot.Files(objects), kind: kind, ails: ailment.ails}}
+						if test.keeps {
+							src.Ways = &snapshot.Ways{Now: time.Now}
+						}
+						var err error
+						if long := took(func() { _, err = src.Read(t.Context(), reviews, plan.Defaults) }); long > ailment.most {
+							t.Errorf("an answer after %s, want it within %s", long, ailment.most)
+						}
+						if (err == nil) != goesOn || err != nil && !errors.Is(err, errForbidden) && !errors.Is(err, context.DeadlineExceeded) {
+							t.Errorf("goes on with %v, want it to: %v", err, goesOn)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestNobodyWaitsForOthers: who looks at what hangs waits as long as his context
+// lets him, and all who look at once share one try.
+func TestNobodyWaitsForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		objects := parse(t, shop)
+		claim(t, objects, release.Status{
+			Schema: release.Schema, Task: "task", Phase: release.Routing, Service: release.Ref{Name: "reviews", UID: "uid-reviews"},
+			Grayscale: release.Version{UID: "uid-clone"},
+		})
+		server := &ailing{Reader: snapshot.Files(objects), kind: "UDPRoute", ails: ailments["hangs"].ails}
+		src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: time.Now}}
+		type answer struct {
+			err  error
+			long time.Duration
+		}
+		answers := make(chan answer)
+		patience := []time.Duration{time.Second, 2 * time.Second, 20 * time.Second, 30 * time.Second}
+		for _, most := range patience {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), most)
+				defer cancel()
+				var a answer
+				a.long = took(func() { _, a.err = src.Read(ctx, reviews, plan.Defaults) })
+				answers <- a
+			}()
+		}
+		for n, most := range patience {
+			a := <-answers
+			if gone := n < 2; errors.Is(a.err, context.DeadlineExceeded) != gone || !gone && a.err != nil || a.long != min(most, 10*time.Second) {
+				t.Errorf("who waits for %s at most: %v after %s", most, a.err, a.long)
+			}
+		}
+		if server.tries != 1 {
+			t.Errorf("the kind was listed %d times, want one for all", server.tries)
+		}
+	})
+}
