@@ -32,7 +32,7 @@ func (w watcher) deployment(ctx context.Context, o client.Object) []reconcile.Re
 	if !ok {
 		return nil
 	}
-	template, mine := release.WorkloadOf(d).Template, ours(d) || w.cloned(ctx, d)
+	template, mine := release.WorkloadOf(d).Template, workload.TakesPart(d) || w.cloned(ctx, d)
 	return w.services(ctx, d.GetNamespace(), func(s release.Service, claim *release.Status) bool {
 		if claim != nil && (claim.Original.Name == d.GetName() || claim.Clone == d.GetName()) {
 			return true
@@ -44,14 +44,9 @@ func (w watcher) deployment(ctx context.Context, o client.Object) []reconcile.Re
 // cloned says whether a clone of the Deployment is there: that of a lost release
 // goes once the original has pods that are ready.
 func (w watcher) cloned(ctx context.Context, d *unstructured.Unstructured) bool {
-	clones := &unstructured.UnstructuredList{}
-	clones.SetGroupVersionKind(snapshot.Deployments.GroupVersion().WithKind("DeploymentList"))
 	of := client.MatchingLabels{intent.LabelOf: d.GetName()}
-	return w.reader.List(ctx, clones, client.InNamespace(d.GetNamespace()), of, client.UnsafeDisableDeepCopy) == nil && len(clones.Items) > 0
-}
-
-func ours(d *unstructured.Unstructured) bool {
-	return workload.IsClone(d) || intent.Starts(d.GetAnnotations())
+	clones, err := snapshot.List(ctx, w.reader, snapshot.Deployments, client.InNamespace(d.GetNamespace()), of)
+	return err == nil && len(clones) > 0
 }
 
 // service: itself, when it says anything of ours, and when it comes or goes.
@@ -103,13 +98,12 @@ func (w watcher) virtualService(ctx context.Context, o client.Object) []reconcil
 // name: the gateway puts their routes together.
 func (w watcher) neighbours(ctx context.Context, vs *unstructured.Unstructured) (services []types.NamespacedName) {
 	for _, at := range route.GatewayHosts(vs) {
-		var beside unstructured.UnstructuredList
-		beside.SetGroupVersionKind(snapshot.VirtualServices.GroupVersion().WithKind(snapshot.VirtualServices.Kind + "List"))
-		if w.reader.List(ctx, &beside, client.MatchingFields{snapshot.Index: snapshot.AtHost + at}, client.UnsafeDisableDeepCopy) != nil {
+		beside, err := snapshot.List(ctx, w.reader, snapshot.VirtualServices, client.MatchingFields{snapshot.Index: snapshot.AtHost + at})
+		if err != nil {
 			continue // the next pass reads them anyway
 		}
-		for n := range beside.Items {
-			more, _ := route.Concerns(&beside.Items[n])
+		for _, other := range beside {
+			more, _ := route.Concerns(other)
 			services = append(services, more...)
 		}
 	}
@@ -181,18 +175,17 @@ func (w watcher) held(ctx context.Context, key types.NamespacedName) []reconcile
 
 // services gives the Services of a namespace ("" for all) that are wanted.
 func (w watcher) services(ctx context.Context, namespace string, want func(release.Service, *release.Status) bool) []reconcile.Request {
-	l := &unstructured.UnstructuredList{}
-	l.SetGroupVersionKind(snapshot.Services.GroupVersion().WithKind("ServiceList"))
-	if w.reader.List(ctx, l, client.InNamespace(namespace), client.UnsafeDisableDeepCopy) != nil {
+	services, err := snapshot.List(ctx, w.reader, snapshot.Services, client.InNamespace(namespace))
+	if err != nil {
 		return nil
 	}
 	var out []reconcile.Request
-	for n := range l.Items {
-		claim, err := release.Claim(l.Items[n].GetAnnotations(), l.Items[n].GetUID())
+	for _, u := range services {
+		claim, err := release.Claim(u.GetAnnotations(), u.GetUID())
 		if err != nil {
 			continue
 		}
-		if s := release.ServiceOf(&l.Items[n]); want(s, claim) {
+		if s := release.ServiceOf(u); want(s, claim) {
 			out = append(out, reconcile.Request{NamespacedName: s.NamespacedName()})
 		}
 	}

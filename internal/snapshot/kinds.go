@@ -57,8 +57,9 @@ func Object(kind schema.GroupVersionKind) *unstructured.Unstructured {
 	return u
 }
 
-// list reads objects that are not to be changed: a cache hands out its own.
-func list(ctx context.Context, r client.Reader, kind schema.GroupVersionKind, opts ...client.ListOption) ([]*unstructured.Unstructured, error) {
+// List reads all objects of a kind that the options leave. They are not to be
+// changed: a cache hands out its own.
+func List(ctx context.Context, r client.Reader, kind schema.GroupVersionKind, opts ...client.ListOption) ([]*unstructured.Unstructured, error) {
 	l, err := page(ctx, r, kind, append(opts, client.UnsafeDisableDeepCopy))
 	if err != nil {
 		return nil, err
@@ -79,9 +80,9 @@ func page(ctx context.Context, r client.Reader, kind schema.GroupVersionKind, op
 	return l, nil
 }
 
-// listIfServed is list for kinds that a cluster may lack.
+// listIfServed is List for kinds that a cluster may lack.
 func listIfServed(ctx context.Context, r client.Reader, kind schema.GroupVersionKind, opts ...client.ListOption) ([]*unstructured.Unstructured, error) {
-	out, err := list(ctx, r, kind, opts...)
+	out, err := List(ctx, r, kind, opts...)
 	if unserved(err) {
 		return nil, nil
 	}

@@ -23,7 +23,7 @@ import (
 // pods reads the Service's endpoints, and the pods that stand behind them: an
 // EndpointSlice does not say which version an address is.
 func (src Source) pods(ctx context.Context, s *plan.Snapshot) error {
-	found, err := list(ctx, src.Reader, EndpointSlices, client.InNamespace(s.Key.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: s.Key.Name})
+	found, err := List(ctx, src.Reader, EndpointSlices, client.InNamespace(s.Key.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: s.Key.Name})
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (src Source) pods(ctx context.Context, s *plan.Snapshot) error {
 	if len(service.Selector) == 0 {
 		return nil
 	}
-	pods, err := list(ctx, src.Live, Pods, client.InNamespace(s.Key.Namespace), client.MatchingLabels(service.Selector))
+	pods, err := List(ctx, src.Live, Pods, client.InNamespace(s.Key.Namespace), client.MatchingLabels(service.Selector))
 	if err != nil {
 		return err
 	}

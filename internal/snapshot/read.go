@@ -164,7 +164,7 @@ func asked(s *plan.Snapshot) bool {
 
 func (src Source) into(ctx context.Context, to *[]*unstructured.Unstructured, kind schema.GroupVersionKind, opts ...client.ListOption) func() error {
 	return func() (err error) {
-		*to, err = list(ctx, src.Reader, kind, opts...)
+		*to, err = List(ctx, src.Reader, kind, opts...)
 		return err
 	}
 }

@@ -172,11 +172,11 @@ func (src Source) namesakes(ctx context.Context, key types.NamespacedName) ([]*u
 // sort out what is not meant.
 func (src Source) indexed(ctx context.Context, gvk schema.GroupVersionKind, values ...string) ([]*unstructured.Unstructured, error) {
 	if !src.Indexed {
-		return list(ctx, src.Reader, gvk)
+		return List(ctx, src.Reader, gvk)
 	}
 	var out []*unstructured.Unstructured
 	for _, value := range values {
-		found, err := list(ctx, src.Reader, gvk, client.MatchingFields{Index: value})
+		found, err := List(ctx, src.Reader, gvk, client.MatchingFields{Index: value})
 		if err != nil {
 			return nil, err
 		}

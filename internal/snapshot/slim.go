@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
 // Slim drops of an object what no plan is made from: an object may have 256 KiB of
@@ -76,7 +77,7 @@ func managers(u *unstructured.Unstructured) {
 // replicas and our annotations matter; such a remnant is never written back.
 func deployment(u *unstructured.Unstructured) {
 	managers(u)
-	if takesPart(u) {
+	if workload.TakesPart(u) {
 		keep(u, "status", counts...)
 		return
 	}
@@ -94,14 +95,6 @@ func deployment(u *unstructured.Unstructured) {
 		}
 	}
 	u.Object["spec"] = kept["spec"]
-}
-
-// takesPart says whether a Deployment asks for a release, or is a clone. Admission
-// lets nobody make one that does so in vain.
-func takesPart(d *unstructured.Unstructured) bool {
-	_, task := d.GetLabels()[intent.LabelTask]
-	_, of := d.GetLabels()[intent.LabelOf]
-	return task || of || intent.Starts(d.GetAnnotations())
 }
 
 // counts are the fields of a Deployment's status that say whether its roll-out is

@@ -49,7 +49,8 @@ status: {observedGeneration: 2, replicas: 2, updatedReplicas: 1, readyReplicas: 
 			"metadata:\n  name: reviews-v1\n  annotations: {grayscale.dev/release: task, other: x}" + entries + whole + status,
 			"metadata:\n  name: reviews-v1\n  annotations: {grayscale.dev/release: task, other: x}" + managers + whole +
 				"status: {observedGeneration: 2, replicas: 2, updatedReplicas: 1, readyReplicas: 2, availableReplicas: 2, unavailableReplicas: 1}"},
-		"a clone without a status": {snapshot.Deployments, "metadata: {name: reviews-v2, labels: {grayscale.dev/task: task}}" + whole, "metadata: {name: reviews-v2, labels: {grayscale.dev/task: task}}" + whole},
+		"a clone without a status":  {snapshot.Deployments, "metadata: {name: reviews-v2, labels: {grayscale.dev/task: task}}" + whole, "metadata: {name: reviews-v2, labels: {grayscale.dev/task: task}}" + whole},
+		"a clone that lost a label": {snapshot.Deployments, "metadata: {name: reviews-v2, labels: {grayscale.dev/of: reviews-v1}}" + whole, "metadata: {name: reviews-v2, labels: {grayscale.dev/of: reviews-v1}}" + whole},
 		"another Deployment": {snapshot.Deployments,
 			"metadata:\n  name: ratings\n  labels: {app: ratings}\n  annotations: {other: x}" + entries + whole + status,
 			"metadata: {name: ratings, labels: {app: ratings}}\nspec: {replicas: 2, selector: {matchLabels: {app: reviews}}, template: {metadata: {labels: {app: reviews}}}}"},

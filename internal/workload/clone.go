@@ -122,6 +122,12 @@ func IsClone(d *unstructured.Unstructured) bool {
 	return task || of
 }
 
+// TakesPart says whether a Deployment asks for a release, or is a clone by its
+// labels. Admission lets nobody make one that does so in vain.
+func TakesPart(d *unstructured.Unstructured) bool {
+	return IsClone(d) || intent.Starts(d.GetAnnotations())
+}
+
 // IsCloneOf says whether a Deployment is that release's clone by its labels.
 func IsCloneOf(d *unstructured.Unstructured, s *release.Status) bool {
 	labels := d.GetLabels()
