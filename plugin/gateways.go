@@ -25,7 +25,7 @@ func (e *Env) passOn(ctx context.Context, f found, rules []content.Rule) {
 	if err != nil {
 		return
 	}
-	all, err := list(ctx, c, snapshot.VirtualServices.GroupVersion().String(), snapshot.VirtualServices.Kind)
+	all, err := snapshot.List(ctx, c, snapshot.VirtualServices)
 	if err != nil || fromGateway(all, service) {
 		return // this is help in passing: what may not be read is not spoken of
 	}

@@ -139,7 +139,7 @@ func (o *installOptions) needsIstio(ctx context.Context, e *Env) error {
 		return err
 	}
 	kind := snapshot.VirtualServices
-	_, err = list(ctx, c, kind.GroupVersion().String(), kind.Kind, client.Limit(1))
+	_, err = snapshot.List(ctx, c, kind, client.Limit(1))
 	if meta.IsNoMatchError(err) {
 		return fmt.Errorf("the cluster serves no %s of %s: install Istio first, 1.22 or newer", kind.Kind, kind.GroupVersion())
 	}

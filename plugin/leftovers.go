@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,12 +31,12 @@ func (o *uninstallOptions) clean(ctx context.Context, e *Env) error {
 	if o.purge {
 		kept = nil
 	}
-	kinds := []string{"Deployment", "ReplicaSet"}
+	kinds := []schema.GroupVersionKind{snapshot.Deployments, snapshot.ReplicaSets}
 	if o.force {
 		kinds = nil
 	}
 	for _, kind := range kinds {
-		objects, err := list(ctx, c, "apps/v1", kind)
+		objects, err := snapshot.List(ctx, c, kind)
 		if err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func (o *uninstallOptions) clean(ctx context.Context, e *Env) error {
 			}
 		}
 	}
-	services, err := list(ctx, c, "v1", "Service")
+	services, err := snapshot.List(ctx, c, snapshot.Services)
 	if err != nil {
 		return err
 	}
@@ -89,14 +90,14 @@ func (e *Env) leftovers(ctx context.Context) ([]string, error) {
 	}
 	var left []string
 	for _, look := range []struct {
-		apiVersion, kind string
-		ours             func(*unstructured.Unstructured) string
+		kind schema.GroupVersionKind
+		ours func(*unstructured.Unstructured) string
 	}{
-		{snapshot.VirtualServices.GroupVersion().String(), snapshot.VirtualServices.Kind, oursIn},
-		{snapshot.DestinationRules.GroupVersion().String(), snapshot.DestinationRules.Kind, oursIn},
-		{"apps/v1", "Deployment", cloneIn},
+		{snapshot.VirtualServices, oursIn},
+		{snapshot.DestinationRules, oursIn},
+		{snapshot.Deployments, cloneIn},
 	} {
-		objects, err := list(ctx, c, look.apiVersion, look.kind)
+		objects, err := snapshot.List(ctx, c, look.kind)
 		if meta.IsNoMatchError(err) {
 			continue
 		}

@@ -1,12 +1,10 @@
 package plugin
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
 
@@ -15,21 +13,6 @@ func newObject(apiVersion, kind string) *unstructured.Unstructured {
 	u.SetAPIVersion(apiVersion)
 	u.SetKind(kind)
 	return u
-}
-
-// list reads all objects of a kind.
-func list(ctx context.Context, c client.Reader, apiVersion, kind string, options ...client.ListOption) ([]*unstructured.Unstructured, error) {
-	var all unstructured.UnstructuredList
-	all.SetAPIVersion(apiVersion)
-	all.SetKind(kind + "List")
-	if err := c.List(ctx, &all, options...); err != nil {
-		return nil, fmt.Errorf("listing %ss: %w", kind, err)
-	}
-	out := make([]*unstructured.Unstructured, len(all.Items))
-	for n := range all.Items {
-		out[n] = &all.Items[n]
-	}
-	return out, nil
 }
 
 // named is an object as kubectl names it: "deployment.apps/reviews".

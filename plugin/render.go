@@ -156,10 +156,10 @@ func (e *Env) place(objects []*unstructured.Unstructured) error {
 func asked(ctx context.Context, r client.Reader) ([]types.NamespacedName, error) {
 	var s scene
 	var err error
-	if s.services, err = list(ctx, r, "v1", "Service"); err != nil {
+	if s.services, err = snapshot.List(ctx, r, snapshot.Services); err != nil {
 		return nil, err
 	}
-	if s.deployments, err = list(ctx, r, "apps/v1", "Deployment"); err != nil {
+	if s.deployments, err = snapshot.List(ctx, r, snapshot.Deployments); err != nil {
 		return nil, err
 	}
 	var out []types.NamespacedName

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/workload"
 )
 
@@ -66,10 +67,10 @@ func (e *Env) scene(ctx context.Context, namespace string) (scene, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.services, err = list(ctx, c, "v1", "Service", client.InNamespace(namespace)); err != nil {
+	if s.services, err = snapshot.List(ctx, c, snapshot.Services, client.InNamespace(namespace)); err != nil {
 		return s, err
 	}
-	s.deployments, err = list(ctx, c, "apps/v1", "Deployment", client.InNamespace(namespace))
+	s.deployments, err = snapshot.List(ctx, c, snapshot.Deployments, client.InNamespace(namespace))
 	return s, err
 }
 

@@ -12,9 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
 )
 
@@ -230,7 +232,7 @@ func (o *uninstallOptions) installed(ctx context.Context, c client.Client) ([]*u
 		if kind.Namespaced {
 			options = append(options, client.InNamespace(o.namespace))
 		}
-		found, err := list(ctx, c, kind.APIVersion, kind.Kind, options...)
+		found, err := snapshot.List(ctx, c, schema.FromAPIVersionAndKind(kind.APIVersion, kind.Kind), options...)
 		switch {
 		case meta.IsNoMatchError(err):
 			continue
