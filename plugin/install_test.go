@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -8,7 +9,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
@@ -160,6 +163,45 @@ func TestUninstallByHand(t *testing.T) {
 		if got := u.GetAnnotations(); len(got) > 0 {
 			t.Errorf("the Service still has %v", got)
 		}
+	}
+}
+
+// TestUninstallFromAHungController: one that seems available when the releases are
+// cancelled, and is not, keeps nobody waiting.
+func TestUninstallFromAHungController(t *testing.T) {
+	w := running(t, release.Routing, nil)
+	w.ok("install", "--image", "x:v1", "--drain", "0s", "--propagation-delay", "0s", "--wait=false")
+	w.available(2)
+	w.WithWatch = interceptor.NewClient(w.WithWatch, interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, u client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if err := c.Patch(ctx, u, p, opts...); err != nil || u.GetAnnotations()[intent.KeyEnd] != string(intent.EndCancel) {
+				return err
+			}
+			time.AfterFunc(300*time.Millisecond, func() { world{t, c}.available(0) })
+			return nil
+		},
+	})
+	said := w.ok("uninstall", "--cancel-running", "--timeout", "60s")
+	for _, part := range []string{"waiting for the end of shop/reviews-v2", "the controller is not available", "ended by hand"} {
+		if !strings.Contains(said, part) {
+			t.Errorf("uninstall does not say %q: %s", part, said)
+		}
+	}
+	if left := w.intent("reviews-v1"); len(left) > 0 {
+		t.Errorf("an intent is left: %v", left)
+	}
+}
+
+// available has that many pods of the controller be ready.
+func (w world) available(pods int64) {
+	u := newObject("apps/v1", "Deployment")
+	if err := w.Get(context.Background(), client.ObjectKey{Namespace: manifests.Namespace, Name: manifests.Controller}, u); err != nil {
+		w.t.Error(err)
+		return
+	}
+	u.Object["status"] = map[string]any{"availableReplicas": pods}
+	if err := w.Status().Update(context.Background(), u); err != nil {
+		w.t.Error(err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
 )
@@ -102,10 +103,6 @@ func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) err
 	if !o.cancel {
 		return fmt.Errorf("still running: %s; finish or cancel first, or use --cancel-running", tasks(running))
 	}
-	set, down := e.settings(ctx)
-	if down != "" {
-		e.Say("%s; the releases are ended by hand", down)
-	}
 	for _, f := range running {
 		if f.broken != nil {
 			return f.broken
@@ -113,15 +110,6 @@ func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) err
 		if err := o.cancelOne(ctx, e, f); err != nil {
 			return err
 		}
-		if down == "" || !f.claimed {
-			continue
-		}
-		if _, err := e.endByHand(ctx, f, set); err != nil {
-			return err
-		}
-	}
-	if down != "" {
-		return nil // nobody closes the claims: they go with the rest
 	}
 	return o.awaitEnds(ctx, e, running)
 }
@@ -143,7 +131,9 @@ func (o *uninstallOptions) cancelOne(ctx context.Context, e *Env, f found) error
 	return e.Print("release %s/%s asked to cancel", f.namespace(), f.task)
 }
 
-// awaitEnds waits until no release runs; running are those that do.
+// awaitEnds waits until no release runs; running are those that do. It ends them
+// itself as soon as no controller is available: one that hangs is seen to be gone
+// when its probes have failed.
 func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env, running []found) error {
 	changes, stop, err := e.watch(ctx, watched{"v1", "Service", "", nil}, watched{"apps/v1", "Deployment", "", nil})
 	if err != nil {
@@ -161,11 +151,29 @@ func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env, running []foun
 		if len(running) == 0 {
 			return nil
 		}
+		if set, down := e.settings(ctx); down != "" {
+			line.end()
+			return o.endAll(ctx, e, running, set, down)
+		}
 		line.show("waiting for the end of %s", tasks(running))
 		if err := next(ctx, changes); err != nil && !errors.Is(err, errStalled) {
 			return e.gaveUp(err, "still running: "+tasks(running))
 		}
 	}
+}
+
+// endAll ends releases by hand. Nobody closes their claims: those go with the rest.
+func (o *uninstallOptions) endAll(ctx context.Context, e *Env, running []found, set plan.Settings, down string) error {
+	e.Say("%s; the releases are ended by hand", down)
+	for _, f := range running {
+		if !f.claimed {
+			continue
+		}
+		if _, err := e.endByHand(ctx, f, set); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func tasks(list []found) string {

@@ -18,12 +18,14 @@ import (
 type mesh struct {
 	live, cached client.Reader
 	settings     plan.Settings
+	ways         *snapshot.Ways
 }
 
 // after reads the Service and all around it as it would be with the write of this
 // Deployment.
 func (m mesh) after(ctx context.Context, written *unstructured.Unstructured, service types.NamespacedName) (plan.Snapshot, error) {
-	return snapshot.Read(ctx, after{m.live, written}, service, m.settings)
+	live := after{m.live, written}
+	return snapshot.Source{Reader: live, Live: live, Ways: m.ways}.Read(ctx, service, m.settings)
 }
 
 // refusals says all that stands in the way of what an intent asks for: of a release

@@ -37,12 +37,15 @@ type Options struct {
 	// the routes that are put back, and the guard. It has the indexes of package
 	// snapshot.
 	Cached client.Reader
+	// Ways are what running releases know of other ways than routes; a kind that
+	// can't be read then refuses no change of theirs.
+	Ways *snapshot.Ways
 }
 
 // Register serves the webhooks on the manager's webhook server.
 func Register(mgr manager.Manager, o Options) error {
-	if o.Controller == "" || o.Cached == nil {
-		return errors.New("registering webhooks: Controller and Cached are needed")
+	if o.Controller == "" || o.Cached == nil || o.Ways == nil {
+		return errors.New("registering webhooks: Controller, Cached and Ways are needed")
 	}
 	api, err := apart(mgr)
 	if err != nil {
@@ -50,7 +53,7 @@ func Register(mgr manager.Manager, o Options) error {
 	}
 	live := snapshot.NewLean(api)
 	read := reader{live: live, settings: o.Settings}
-	mesh := mesh{live: live, cached: o.Cached, settings: o.Settings}
+	mesh := mesh{live: live, cached: o.Cached, settings: o.Settings, ways: o.Ways}
 	decoder := admission.NewDecoder(mgr.GetScheme())
 	server := mgr.GetWebhookServer()
 	authority := authority{api}

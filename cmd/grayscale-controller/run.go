@@ -47,7 +47,8 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	err = webhook.Register(mgr, webhook.Options{Controller: o.user(), Settings: o.settings, Cached: mgr.GetClient()})
+	ways := &snapshot.Ways{Now: time.Now}
+	err = webhook.Register(mgr, webhook.Options{Controller: o.user(), Settings: o.settings, Cached: mgr.GetClient(), Ways: ways})
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func run(ctx context.Context, o options) error {
 	}
 	reconciler := &controller.Reconciler{
 		Client:   mgr.GetClient(),
-		Source:   snapshot.Source{Reader: mgr.GetClient(), Live: snapshot.NewLean(mgr.GetAPIReader()), Indexed: true, Ways: &snapshot.Ways{Now: time.Now}},
+		Source:   snapshot.Source{Reader: mgr.GetClient(), Live: snapshot.NewLean(mgr.GetAPIReader()), Indexed: true, Ways: ways},
 		Recorder: mgr.GetEventRecorder(name), Settings: o.settings, Now: time.Now,
 	}
 	if err := reconciler.Setup(mgr); err != nil {

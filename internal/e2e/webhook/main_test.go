@@ -30,6 +30,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/controller"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/webhook"
 )
 
@@ -120,7 +121,7 @@ func serve(ctx context.Context) (<-chan error, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = webhook.Register(counting{mgr}, webhook.Options{Controller: we, Settings: plan.Defaults, Cached: mgr.GetClient()})
+	err = webhook.Register(counting{mgr}, webhook.Options{Controller: we, Settings: plan.Defaults, Cached: mgr.GetClient(), Ways: &snapshot.Ways{Now: time.Now}})
 	if err != nil {
 		return nil, err
 	}
