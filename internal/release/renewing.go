@@ -14,6 +14,8 @@ func renewing(o Observation) Decision {
 		d.Do, d.Replicas = append(d.Do, KeepClone), max(o.all(), o.Clone.Replicas)
 	}
 	switch left := o.draining(); {
+	case !o.Origin.Updated && o.Origin.Leaving:
+		d.Reason, d.Message = ReasonLeaving, "the original is being deleted: the clone takes its place"
 	case !o.Origin.Updated && left > 0:
 		d.After = left
 	case !o.Origin.Updated && o.Clone.Ready < o.all():
