@@ -98,7 +98,7 @@ func (s Snapshot) runningElsewhere(task string) string {
 // begun is the claim of a release that starts now.
 func begun(s Snapshot, c candidate, now time.Time) *release.Status {
 	status := release.Begin(c.spec, now)
-	status.Reach = release.Reach(reach(s))
+	status.Reach = release.ReachOf(reach(s))
 	status.SetCondition(release.Progressing, true, release.ReasonPinning, release.Pending.Sentence(), now)
 	return status
 }

@@ -47,7 +47,7 @@ func TooFar(s Snapshot) intent.Faults {
 func fullName(vs *unstructured.Unstructured) string { return vs.GetNamespace() + "/" + vs.GetName() }
 
 // reached gives the intent that was written last, as a hash, and what it reaches.
-func (v view) reached() (written string, marks release.Marks) {
+func (v view) reached() (written string, names release.Reach) {
 	if v.original == nil || v.original.GetUID() != v.claim.Original.UID || !intent.Starts(v.original.GetAnnotations()) {
 		return v.claim.Intent, v.claim.Reach
 	}
@@ -55,13 +55,13 @@ func (v view) reached() (written string, marks release.Marks) {
 	if written == v.claim.Intent {
 		return written, v.claim.Reach
 	}
-	return written, release.Reach(reach(v.Snapshot))
+	return written, release.ReachOf(reach(v.Snapshot))
 }
 
 // late says whether a VirtualService appeared in another namespace after the last
 // write of the intent.
 func (v view) late(vs *unstructured.Unstructured) bool {
-	return vs.GetNamespace() != v.Key.Namespace && !v.reach.Reaches(fullName(vs))
+	return vs.GetNamespace() != v.Key.Namespace && !v.reach.Has(fullName(vs))
 }
 
 // pinnable says whether the original can serve what is pinned to it: where it has

@@ -26,7 +26,7 @@ type view struct {
 	versions        release.Versions
 	strange         strangers
 	share           intent.Share  // that is asked for
-	reach           release.Marks // of the VirtualServices of other namespaces that the intent moves
+	reach           release.Reach // the VirtualServices of other namespaces that the intent moves
 	pins            bool          // what it does not reach is pinned
 	written         string        // the intent, as a hash
 	rules           route.RulesResult

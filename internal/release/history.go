@@ -1,9 +1,12 @@
 package release
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -24,7 +27,30 @@ const (
 type History struct {
 	Schema  int     `json:"schema"`
 	Entries []Entry `json:"entries,omitempty"` // newest first
-	Spent   Marks   `json:"spent,omitempty"`   // newest first; see Pair
+	Spent   Pairs   `json:"spent,omitempty"`   // newest first
+}
+
+// Pairs are marks of task names that Deployments have used up; see Pair.
+type Pairs []string
+
+// pairSize is the length of a mark: 36 bits, so that among 1,100 of them a fresh
+// name is taken for a spent one once in 60 million times, which its user is told,
+// and takes another.
+const pairSize = 6
+
+// MarshalText writes them without anything between: there may be many.
+func (p Pairs) MarshalText() ([]byte, error) { return []byte(strings.Join(p, "")), nil }
+
+// UnmarshalText reads them back.
+func (p *Pairs) UnmarshalText(text []byte) error {
+	if len(text)%pairSize != 0 {
+		return fmt.Errorf("spent pairs of %d bytes, which are no multiple of %d", len(text), pairSize)
+	}
+	*p = nil
+	for pair := range slices.Chunk(text, pairSize) {
+		*p = append(*p, string(pair))
+	}
+	return nil
 }
 
 // Entry is a release that ended.
@@ -57,7 +83,8 @@ func ParseHistory(value string) (History, error) {
 
 // Pair is the mark of a task name that a Deployment has used up.
 func Pair(task string, deployment types.UID) string {
-	return mark(task + "\x00" + string(deployment))
+	sum := sha256.Sum256([]byte(task + "\x00" + string(deployment)))
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:pairSize]
 }
 
 // IsSpent says whether the task has ended or was rejected for that Deployment.
@@ -70,13 +97,13 @@ func (h History) IsSpent(task string, deployment types.UID) bool {
 func (h History) With(e Entry, deployment types.UID, standing map[string]bool) History {
 	h.Schema = Schema
 	h.Entries = clipped(append([]Entry{e}, h.Entries...), MostEntries)
-	pair, spent := Pair(e.Task, deployment), Marks{}
+	pair, spent := Pair(e.Task, deployment), Pairs{}
 	for _, old := range h.Spent {
 		if old != pair && (len(spent)+1 < MostSpent || standing[old]) {
 			spent = append(spent, old)
 		}
 	}
-	h.Spent = clipped(append(Marks{pair}, spent...), MostSpent+MostStanding)
+	h.Spent = clipped(append(Pairs{pair}, spent...), MostSpent+MostStanding)
 	return h
 }
 

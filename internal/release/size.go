@@ -23,7 +23,7 @@ import (
 // nothing of either must ever give way to the other; entries of the history do.
 const (
 	MostBytes  = 16 << 10 // of status and history together
-	MostStatus = MostBytes - (MostSpent+MostStanding)*markSize - len(`{"schema":1,"spent":""}`)
+	MostStatus = MostBytes - (MostSpent+MostStanding)*pairSize - len(`{"schema":1,"spent":""}`)
 
 	mostSentence  = 2048 // of a condition's message where there is room
 	leastSentence = 128  // where there is none
@@ -104,7 +104,7 @@ func (s *Status) over() int {
 	c.Grayscale.Ready, c.Grayscale.Replicas, c.Grayscale.Template, c.Grayscale.UID = most, most, sum, id
 	c.Policy = Policy{Weight: share, Match: s.Policy.Match, Mirror: share, Traffic: intent.TrafficGrayscale, End: intent.EndFinish, Replicas: most}
 	c.Live = &Live{Weight: share, Most: share, Routes: most, Content: most, AsAsked: true, Mirror: share}
-	c.Intent, c.Reach, c.Strict, c.By = sum, Marks{strings.Repeat("x", MostReach*markSize)}, name, name
+	c.Intent, c.Reach, c.Strict, c.By = sum, Reach(strings.Repeat("x", MostReach*digestSize)), name, name
 	c.Steps, c.Started = Steps{}, at
 	for phase := range sentences {
 		if !phase.Ended() { // then there is no status any more

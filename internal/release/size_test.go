@@ -83,7 +83,7 @@ func happens(t *rapid.T, s *release.Status) {
 	for range rapid.SampledFrom([]int{0, 1, 200}).Draw(t, "namespaces") {
 		namespaces = append(namespaces, name(t, "namespace", 63))
 	}
-	s.Reach = release.Reach(namespaces)
+	s.Reach = release.ReachOf(namespaces)
 	s.Grayscale.UID, s.Grayscale.Ready, s.Peak = s.Original.UID, 1<<30, 1<<30
 	s.Grayscale.Template = s.Intent
 	for _, step := range []release.Step{"Pending", "Starting", "Ready", "Routing", "TakenOver", "Finishing", "Cancelling", release.StepPinned, release.StepDrain, release.StepGone, release.StepYield, release.StepStripped, release.StepTooLate} {

@@ -39,7 +39,7 @@ type Status struct {
 	// the VirtualServices of other namespaces that it moves: what appears there later
 	// is pinned until the intent is written again.
 	Intent     string             `json:"intent,omitempty"`
-	Reach      Marks              `json:"reach,omitempty"`
+	Reach      Reach              `json:"reach,omitempty"`
 	Live       *Live              `json:"live,omitempty"`   // as read back; nil while no route is ours
 	Peak       int32              `json:"peak"`             // highest replicas of the original since the claim
 	Strict     string             `json:"strict,omitempty"` // why Envoy can't fail over by itself; empty when it can
