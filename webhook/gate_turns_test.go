@@ -64,3 +64,20 @@ func TestTheControllerPassesTheGate(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoWasJudgedLeavesTheGate, whatever the answer was: more writes than may be judged
+// at once are, one after another.
+func TestWhoWasJudgedLeavesTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := deciding(t, &permits{})
+		for n := range 2 * mostAtOnce {
+			req := request(fmt.Sprintf(original, asks), fmt.Sprintf(original, "{}"))
+			if answer := h.Handle(t.Context(), req); answer.Allowed || answer.Result.Code != http.StatusForbidden {
+				t.Fatalf("write %d: %+v", n, answer.Result)
+			}
+		}
+		if answer := h.Handle(t.Context(), request("{", "")); answer.Allowed || answer.Result.Code != http.StatusBadRequest {
+			t.Errorf("what can't be read: %+v", answer.Result)
+		}
+	})
+}
