@@ -23,14 +23,37 @@ kind: Ingress
 metadata: {name: door, namespace: shop}
 spec: {defaultBackend: {service: {name: reviews, port: {number: 80}}}}
 `
+	const scaler = `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: scaler, namespace: shop}
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: reviews-v1}}
+`
+	const delegated = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: root, namespace: shop}
+spec: {hosts: [reviews], http: [{name: rest, delegate: {name: part}, match: [{uri: {prefix: /a}, ignoreUriCase: true}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: part, namespace: shop}
+spec: {http: [{name: some, route: [{destination: {host: reviews}}]}]}
+`
+	more := func(pairs string) string { return strings.Replace(asks, "{", "{"+pairs+",", 1) }
 	for name, c := range map[string]struct {
-		objects string
-		refused bool
-	}{"none": {shop, false}, "an Ingress": {shop + "---" + ingress, true}} {
+		objects, asks string
+		says          string // empty: it is admitted
+	}{
+		"nothing":                 {shop, asks, ""},
+		"an Ingress":              {shop + "---" + ingress, asks, "Ingress shop/door"},
+		"the end, and a scaler":   {shop + "---" + scaler, more(`"grayscale.dev/traffic":"grayscale","grayscale.dev/end":"finish"`), "HorizontalPodAutoscaler scaler"},
+		"rules that a root drops": {shop + "---" + delegated, more(`"grayscale.dev/match":"[{headers: {team: {exact: b}}}]"`), "shop/root"},
+	} {
 		h := deciding(t, &permits{allowed: []string{whole}})
 		h.mesh.live = snapshot.Files(documents(t, c.objects))
-		answer := h.Handle(t.Context(), request(fmt.Sprintf(original, asks), fmt.Sprintf(original, "{}")))
-		if answer.Allowed == c.refused || c.refused && !strings.Contains(answer.Result.Message, "Ingress shop/door") {
+		answer := h.Handle(t.Context(), request(fmt.Sprintf(original, c.asks), fmt.Sprintf(original, "{}")))
+		if answer.Allowed != (c.says == "") || c.says != "" && !strings.Contains(answer.Result.Message, c.says) {
 			t.Errorf("%s: %+v", name, answer.Result)
 		}
 	}
