@@ -112,12 +112,15 @@ func (j *judge) window(revisions []revision) []*unstructured.Unstructured {
 // the controller has answered, and every proxy knows it.
 func (j *judge) meddle() { j.meddled = true }
 
-// abandon notes that the user has left a Service without a release, and without one
-// of the last one's versions: nobody leads its routes elsewhere.
+// abandon notes that the user has left a Service without a release, or with one that
+// is cancelled and has no clone, and without one of its versions: nobody leads its
+// routes elsewhere.
 func (j *judge) abandon() {
 	for service, last := range j.claims {
-		deployment := "Deployment " + service.Namespace + "/"
-		if j.c.claim(service) == nil && (j.c.get(deployment+last.Original.Name) == nil || j.c.get(deployment+last.Clone) == nil) {
+		stands := func(name string) bool { return j.c.get("Deployment "+service.Namespace+"/"+name) != nil }
+		claim := j.c.claim(service)
+		over := claim == nil || claim.Phase == release.Cancelling && !stands(last.Clone)
+		if over && !(stands(last.Original.Name) && stands(last.Clone)) {
 			j.emptied[service] = true
 		}
 	}
