@@ -11,20 +11,26 @@ import (
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
+
+// entering lets users in, who must not be refused.
+func entering(t *testing.T, g *gate) func(user string) (leave func()) {
+	return func(user string) func() {
+		leave, err := g.enter(t.Context(), user)
+		if err != nil {
+			t.Fatalf("%s: %v", user, err)
+		}
+		return leave
+	}
+}
 
 // TestTheGate: so many of one account, and so many of all, and who has waited for
 // long is told what for.
 func TestTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g gate
-		enter := func(user string) func() {
-			leave, err := g.enter(t.Context(), user)
-			if err != nil {
-				t.Fatalf("%s: %v", user, err)
-			}
-			return leave
-		}
+		enter := entering(t, &g)
 		refused := func(user, why string) {
 			began := time.Now()
 			if _, err := g.enter(t.Context(), user); err == nil || !strings.Contains(err.Error(), why) || time.Since(began) != turnTime {
@@ -56,6 +62,73 @@ func TestTheGate(t *testing.T) {
 		}
 		if len(g.of) != 0 || len(g.all) != 0 {
 			t.Errorf("all have left, and %d queues and %d turns stay", len(g.of), len(g.all))
+		}
+	})
+}
+
+// TestAGateGivesTurnsBack: who waited for all others in vain has as many turns as
+// before, also while another write of the same user is being judged; and a name that
+// only looks like a ServiceAccount's counts for itself.
+func TestAGateGivesTurnsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g gate
+		enter := entering(t, &g)
+		joe := enter("oidc:joe")
+		var others []func()
+		for n := range mostAtOnce - 1 {
+			others = append(others, enter(fmt.Sprintf("oidc:user-%d", n)))
+		}
+		for range mostOfOne {
+			if _, err := g.enter(t.Context(), "oidc:joe"); err == nil {
+				t.Fatal("one more than all is let in")
+			}
+		}
+		for _, leave := range others {
+			leave()
+		}
+		for range mostOfOne - 1 {
+			defer enter("oidc:joe")()
+		}
+		joe()
+	})
+}
+
+// TestTheControllerPassesTheGate: its own writes wait for nobody's; another's is told
+// so in the API's own words.
+func TestTheControllerPassesTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := deciding(t, &permits{})
+		for n := range mostAtOnce {
+			leave, err := h.gate.enter(t.Context(), fmt.Sprintf("user-%d", n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer leave()
+		}
+		req := request(fmt.Sprintf(original, "{}"), fmt.Sprintf(original, asks))
+		if answer := h.Handle(t.Context(), req); answer.Result.Code != http.StatusTooManyRequests || answer.Result.Reason != metav1.StatusReasonTooManyRequests {
+			t.Errorf("jane's write: %+v", answer.Result)
+		}
+		req.UserInfo.Username = controller
+		if answer := h.Handle(t.Context(), req); !answer.Allowed {
+			t.Errorf("the controller's write: %+v", answer.Result)
+		}
+	})
+}
+
+// TestWhoWasJudgedLeavesTheGate, whatever the answer was: more writes than may be judged
+// at once are, one after another.
+func TestWhoWasJudgedLeavesTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := deciding(t, &permits{})
+		for n := range 2 * mostAtOnce {
+			req := request(fmt.Sprintf(original, asks), fmt.Sprintf(original, "{}"))
+			if answer := h.Handle(t.Context(), req); answer.Allowed || answer.Result.Code != http.StatusForbidden {
+				t.Fatalf("write %d: %+v", n, answer.Result)
+			}
+		}
+		if answer := h.Handle(t.Context(), request("{", "")); answer.Allowed || answer.Result.Code != http.StatusBadRequest {
+			t.Errorf("what can't be read: %+v", answer.Result)
 		}
 	})
 }
