@@ -50,7 +50,7 @@ func clean(line string) string {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(line, "\uFFFD"))
+	}, line) // which replaces bytes that are no UTF-8, too
 	if runes := []rune(line); len(runes) > mostRunes {
 		line = string(runes[:mostRunes]) + "…"
 	}
