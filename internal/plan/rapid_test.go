@@ -107,7 +107,11 @@ func TestAnything(t *testing.T) {
 		if c.get("Deployment shop/reviews-v1") == nil && (c.phase() != "" || c.carried()) {
 			original(c) // without its intent, which cancels
 		}
-		c.annotate("shop/reviews-v1", "end=cancel", "accept=managed,undersized") // it may be past return, and held
+		final := []string{"end=cancel", "accept=managed,undersized"} // it may be past return, and held
+		if claim := c.claim(reviewsKey); claim != nil {
+			final = append(final, "release="+claim.Task) // a risk of another's is not its own
+		}
+		c.annotate("shop/reviews-v1", final...)
 		c.settle()
 		c.theEnd("")
 		if c.phase() != release.Phase("") {

@@ -113,11 +113,14 @@ func (j *judge) window(revisions []revision) []*unstructured.Unstructured {
 func (j *judge) meddle() { j.meddled = true }
 
 // abandon notes that the user has left a Service without a release, or with one that
-// is cancelled and has no clone, and without one of its versions: nobody leads its
+// is cancelled and has lost its clone, and without one of its versions: nobody leads its
 // routes elsewhere.
 func (j *judge) abandon() {
 	for service, last := range j.claims {
-		stands := func(name string) bool { return j.c.get("Deployment "+service.Namespace+"/"+name) != nil }
+		stands := func(name string) bool {
+			d := j.c.get("Deployment " + service.Namespace + "/" + name)
+			return d != nil && d.GetDeletionTimestamp() == nil
+		}
 		claim := j.c.claim(service)
 		over := claim == nil || claim.Phase == release.Cancelling && !stands(last.Clone)
 		if over && !(stands(last.Original.Name) && stands(last.Clone)) {
