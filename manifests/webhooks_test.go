@@ -1,10 +1,33 @@
 package manifests
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 )
+
+// TestTheGuardIsAskedOfEveryWay in which a Deployment's spec or metadata can be written.
+func TestTheGuardIsAskedOfEveryWay(t *testing.T) {
+	asked := map[admissionv1.OperationType][]string{}
+	for _, w := range typed[admissionv1.ValidatingWebhookConfiguration](t, build(t, Options{}), "ValidatingWebhookConfiguration")[0].Webhooks {
+		if w.Name != "guard.deployments.grayscale.dev" {
+			continue
+		}
+		for _, rule := range w.Rules {
+			for _, operation := range rule.Operations {
+				asked[operation] = append(asked[operation], rule.Resources...)
+			}
+		}
+	}
+	want := map[admissionv1.OperationType][]string{
+		admissionv1.Delete: {"deployments"}, admissionv1.Update: {"deployments", "deployments/scale", "deployments/status"},
+	}
+	if !maps.EqualFunc(asked, want, slices.Equal) {
+		t.Errorf("asked of %v, want %v", asked, want)
+	}
+}
 
 // TestSameChangesCount: YAML has no way to write a condition once for two
 // configurations. What one webhook is asked about and the other is not would be

@@ -31,6 +31,10 @@ type guardDeployment struct {
 	events       recorder
 }
 
+// scaling is the subresource whose object is none of a Deployment's kind; that of the
+// others is the whole Deployment.
+const scaling = "scale"
+
 // guardTime bounds the reads of an answer; the API server waits for 1 s.
 const guardTime = 800 * time.Millisecond
 
@@ -75,7 +79,7 @@ func (h *guardDeployment) judge(ctx context.Context, req admission.Request) (v d
 	if !ok || err != nil {
 		return v, nil, err
 	}
-	if req.SubResource != "" { // a Scale, which holds nothing of its Deployment's
+	if req.SubResource == scaling { // a Scale, which holds nothing of its Deployment's
 		was = snapshot.Object(snapshot.Deployments)
 		if err := h.live.Get(ctx, types.NamespacedName{Namespace: req.Namespace, Name: name}, was); err != nil {
 			return v, nil, fmt.Errorf("reading Deployment %s/%s: %w", req.Namespace, name, err)
@@ -123,7 +127,7 @@ func replicas(req admission.Request, u *unstructured.Unstructured) int64 {
 	if n, ok, _ := unstructured.NestedInt64(u.Object, "spec", "replicas"); ok {
 		return n
 	}
-	if req.SubResource != "" {
+	if req.SubResource == scaling {
 		return 0
 	}
 	return 1

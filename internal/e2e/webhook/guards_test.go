@@ -65,10 +65,13 @@ func (c cluster) free(d *unstructured.Unstructured) {
 	}
 }
 
+// newOwner gives an owner that never was.
+const newOwner = `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"gone"}]}}`
+
 // losses are the ways to take a Deployment's pods away.
 func (c cluster) losses(d *unstructured.Unstructured) map[string]func() error {
 	ctx, patch := c.Context(), client.RawPatch(types.MergePatchType, []byte(noReplica))
-	owner := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"gone"}]}}`))
+	owner := merge(newOwner)
 	one := client.InNamespace(c.namespace)
 	return map[string]func() error{
 		"deleted": func() error { return c.Delete(ctx, d.DeepCopy()) },
@@ -82,6 +85,7 @@ func (c cluster) losses(d *unstructured.Unstructured) map[string]func() error {
 		"scaled":                            func() error { return c.SubResource("scale").Patch(ctx, d.DeepCopy(), patch) },
 		"scaled by its spec":                func() error { return c.Patch(ctx, d.DeepCopy(), patch) },
 		"given an owner that is gone":       func() error { return c.Patch(ctx, d.DeepCopy(), owner) },
+		"given one by its status":           func() error { return c.Status().Patch(ctx, d.DeepCopy(), owner) },
 		"scaled by an autoscaler": func() error {
 			return as(c.T, "system:serviceaccount:kube-system:horizontal-pod-autoscaler").SubResource("scale").Patch(ctx, d.DeepCopy(), patch)
 		},
@@ -297,6 +301,13 @@ func TestWhatTheGuardIsAsked(t *testing.T) {
 		{what: "a plain one's new image", write: func() { c.patched(plain, newImage) }},
 		{what: "ours scaled up", write: func() { c.scaled(asked, oneReplica) }},
 		{what: "ours has its replicas at 0", reaches: true, write: func() { c.patched(asked, noReplica) }},
+		{what: "a plain one's status", write: func() { c.status(plain, itsStatus) }},
+		{what: "a plain one's owner by its status", write: func() {
+			if err := c.Status().Patch(t.Context(), plain.DeepCopy(), merge(newOwner), client.DryRunAll); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{what: "ours has its status written", write: func() { c.status(asked, itsStatus) }},
 		{what: "ours gets a new image", write: func() { c.patched(asked, newImage) }},
 		{what: "ours deleted by the controller", write: func() {
 			if err := as(t, we).Delete(t.Context(), asked.DeepCopy(), client.DryRunAll); err != nil {
