@@ -157,7 +157,11 @@ func TestWhoMayIsAskedOnlyOfAChange(t *testing.T) {
 		"an intent":             {was: "{}", is: asks, asks: true},
 		"the same intent":       {was: asks, is: asks},
 		"by alone":              {was: asks, is: strings.Replace(asks, "{", `{"grayscale.dev/by":"x",`, 1)},
-		"without a release":     {was: "{}", is: `{"grayscale.dev/weight":"1"}`},
+		"keys without a name":   {was: "{}", is: `{"grayscale.dev/weight":"1"}`, asks: true},
+		"another value of one":  {was: `{"grayscale.dev/weight":"1"}`, is: `{"grayscale.dev/weight":"2"}`, asks: true},
+		"one of them removed":   {was: `{"grayscale.dev/weight":"1","grayscale.dev/image":"2.0"}`, is: `{"grayscale.dev/weight":"1"}`},
+		"letting go, no name":   {was: `{"grayscale.dev/weight":"1"}`, is: `{"grayscale.dev/weight":"1","grayscale.dev/end":"cancel","grayscale.dev/traffic":"original"}`},
+		"the name removed":      {was: asks, is: strings.Replace(asks, `"grayscale.dev/release":"reviews-v2",`, "", 1)},
 		"the release removed":   {was: asks, is: "{}"},
 		"the controller":        {was: "{}", is: asks, user: controller},
 		"another name":          {was: asks, is: strings.Replace(asks, "reviews-v2", "reviews-v2b", 1), asks: true},
@@ -173,6 +177,41 @@ func TestWhoMayIsAskedOnlyOfAChange(t *testing.T) {
 		deciding(t, p).Handle(t.Context(), req)
 		if (len(p.asked) > 0) != c.asks {
 			t.Errorf("%s: asked %q", name, p.asked)
+		}
+	}
+}
+
+// TestWordsWithoutANameNeedTheRights: they start nothing, and whoever names a release
+// later would take them up.
+func TestWordsWithoutANameNeedTheRights(t *testing.T) {
+	const words, ending = `{"grayscale.dev/accept":"unprotected","grayscale.dev/weight":"100"}`, `{"grayscale.dev/end":"finish","grayscale.dev/finish":"replace"}`
+	nowhere := strings.ReplaceAll(original, `"app":"reviews"`, `"app":"none"`)
+	for name, c := range map[string]struct {
+		is             string
+		allowed, lacks []string
+	}{
+		"nothing":                          {is: fmt.Sprintf(original, words), lacks: []string{newPods}},
+		"the clone alone":                  {is: fmt.Sprintf(original, words), allowed: []string{newPods}, lacks: []string{front, newRule, newVS}},
+		"the clone alone, and an end":      {is: fmt.Sprintf(original, ending), allowed: []string{newPods}, lacks: []string{front, newRule, newVS, "delete deployments.apps shop/reviews-v1"}},
+		"each right by itself":             {is: fmt.Sprintf(original, words), allowed: []string{newPods, front, newRule, newVS}},
+		"the virtual permission":           {is: fmt.Sprintf(original, words), allowed: []string{whole}},
+		"nothing, no Service":              {is: fmt.Sprintf(nowhere, words), lacks: []string{newPods}},
+		"the clone, no Service":            {is: fmt.Sprintf(nowhere, words), allowed: []string{newPods}},
+		"all Services, and none is there":  {is: fmt.Sprintf(nowhere, words), allowed: []string{"release services.grayscale.dev in namespace shop"}},
+		"another Service, and none is his": {is: fmt.Sprintf(nowhere, words), allowed: []string{whole}, lacks: []string{newPods}},
+	} {
+		answer := deciding(t, &permits{allowed: c.allowed}).Handle(t.Context(), request(c.is, fmt.Sprintf(original, "{}")))
+		if answer.Allowed != (len(c.lacks) == 0) {
+			t.Errorf("%s: allowed: %v: %v", name, answer.Allowed, answer.Result)
+			continue
+		}
+		if len(c.lacks) > 0 && len(answer.Result.Details.Causes) != len(c.lacks) {
+			t.Errorf("%s: %d faults, want %d:\n%s", name, len(answer.Result.Details.Causes), len(c.lacks), answer.Result.Message)
+		}
+		for _, lack := range c.lacks {
+			if !strings.Contains(answer.Result.Message, "may not "+lack) {
+				t.Errorf("%s: does not say %q:\n%s", name, lack, answer.Result.Message)
+			}
 		}
 	}
 }

@@ -97,6 +97,9 @@ func (h *validateDeployment) ask(ctx context.Context, req admission.Request, w d
 			return v, err
 		}
 	}
+	if ask.Service.Name == "" {
+		return v, nil
+	}
 	doubts := func() []string { return nil }
 	if ask.Mesh && ask.Spec != nil {
 		doubts = h.read.doubts(ctx, *ask.Spec)

@@ -19,15 +19,16 @@ import (
 // its requester may do what the release will do, and whether routes can be what is
 // asked and who would undo its end.
 type Question struct {
-	Service types.NamespacedName
+	Service types.NamespacedName // without a name where none is known yet: then the clone alone is in question
 	Intent  intent.Intent
 	Spec    *release.Spec // of the release that would start; nil where it runs
 	Mesh    bool          // not only the rights are in question
 	Routes  bool          // other routes are asked for; always so where one would start
 }
 
-// Intent judges a write of an original. Where it changes what is asked and the
-// Service is known, there is a question; else it is nil.
+// Intent judges a write of an original. Where it changes what is asked there is a
+// question, but not where it only lets go, nor of a release that can't start for want
+// of a Service or of versions; then it is nil.
 func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 	original := release.WorkloadOf(w.After)
 	claims := ClaimsOf(world.Services)
@@ -49,7 +50,10 @@ func Intent(w Write, world release.World) (v Verdict, ask *Question) {
 		if !intent.Starts(before) && len(after) > 0 {
 			v.warn(fmt.Sprintf("%s has no annotation %s: the others start nothing", deployment(original), intent.KeyRelease))
 		}
-		return v, nil
+		if lays(before, after) {
+			ask = waiting(i, original, world, claims)
+		}
+		return v, ask
 	}
 	v.refuse(faults...)
 	v.refuse(intent.Change(before, after, mine.task())...)
@@ -101,6 +105,33 @@ func withoutRelease(faults intent.Faults) intent.Faults {
 	return slices.DeleteFunc(slices.Clone(faults), func(f intent.Fault) bool {
 		return f.At == intent.KeyRelease && f.Kind == intent.Required
 	})
+}
+
+// lays says whether a write without a release's name lays words down that the next one
+// will take up: whoever names it then may have rights that this writer lacks. Words
+// that only let go ask for nothing.
+func lays(before, after map[string]string) bool {
+	for key, value := range after {
+		was, had := before[key]
+		letsGo := key == intent.KeyTraffic && value == string(intent.TrafficOriginal) || key == intent.KeyEnd && value == string(intent.EndCancel)
+		if (!had || was != value) && !letsGo {
+			return true
+		}
+	}
+	return false
+}
+
+// waiting is the question about such words: the rights of what they would make of a
+// release that started now.
+func waiting(i intent.Intent, original release.Workload, world release.World, claims Claims) *Question {
+	if mine, running := claims.of(original.UID); running {
+		return &Question{Service: mine.Service.NamespacedName(), Intent: i}
+	}
+	spec, _ := resolve(i, original, world, claims)
+	if spec.Service.Name == "" || spec.Versions.Label == "" {
+		return &Question{Service: types.NamespacedName{Namespace: original.Namespace}, Intent: i}
+	}
+	return &Question{Service: spec.Service.NamespacedName(), Intent: i, Spec: &spec}
 }
 
 // goesOn judges a write to the intent of a release that runs: what it started

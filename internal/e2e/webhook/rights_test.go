@@ -242,6 +242,30 @@ func TestASpentIntentNeedsTheRights(t *testing.T) {
 	c.warns("this intent does nothing")
 }
 
+// TestWordsLaidDownNeedTheRights: what stands there before a release is named would be
+// done in the name of whoever names it.
+func TestWordsLaidDownNeedTheRights(t *testing.T) {
+	c := as(t, jane)
+	c.service()
+	d := c.deployment(nil)
+	c.made(d, c.virtualService("reviews", userRoute))
+	mallory := c.tenant("mallory")
+	mallory.granted(c.namespace, may("deployments.apps", "get patch"), may("deployments/status.apps", "patch"))
+	words := annotate(asAny(keys("accept=unprotected", "weight=100")))
+	c.refused(mallory.try(d, words), `"mallory" may not create deployments.apps`)
+	c.refused(mallory.Status().Patch(t.Context(), d.DeepCopy(), merge(words)), `"mallory" may not create deployments.apps`)
+	c.patched(d, words)
+	c.warns("the others start nothing")
+	if err := mallory.try(d, annotate(map[string]any{intent.KeyWeight: nil})); err != nil {
+		t.Errorf("one of them removed: %v", err)
+	}
+	mallory.granted(c.namespace, may("deployments.apps", "create"))
+	c.refused(mallory.try(d, annotate(map[string]any{intent.KeyWeight: "5"})), `"mallory" may not update virtualservices.networking.istio.io `+c.namespace+"/reviews")
+	if a := c.now(d).GetAnnotations(); a[intent.KeyAccept] != "unprotected" || a[intent.KeyWeight] != "" {
+		t.Errorf("it has %v", a)
+	}
+}
+
 // TestByIsWhoAsks: whatever a user writes there, by whichever way an annotation can
 // be written.
 func TestByIsWhoAsks(t *testing.T) {
