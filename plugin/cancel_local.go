@@ -46,14 +46,17 @@ func cancelLocally(ctx context.Context, e *Env, o writeOptions, task string) err
 	limited, stop := context.WithTimeout(ctx, o.timeout)
 	defer stop()
 	s, err := e.endByHand(limited, f, set)
-	if err != nil {
+	switch {
+	case errors.Is(err, local.ErrEnded):
+		return e.otherEnd(ctx, f)
+	case err != nil:
 		return err
 	}
 	return e.localEnd(f, s)
 }
 
 // endByHand runs a release that was asked to cancel until nothing of it is left but
-// the claim.
+// the claim. Where the controller woke up and ended it, the error is local.ErrEnded.
 func (e *Env) endByHand(ctx context.Context, f found, set plan.Settings) (*release.Status, error) {
 	c, err := e.Client()
 	if err != nil {
@@ -65,8 +68,10 @@ func (e *Env) endByHand(ctx context.Context, f found, set plan.Settings) (*relea
 		Client: c, Settings: set, Now: e.Now, Rest: waitFor,
 		Tell: func(what string) { line.show("%s/%s: %s", f.namespace(), f.task, view.Tight(what)) },
 	}
-	s, err := runner.End(ctx, types.NamespacedName{Namespace: f.namespace(), Name: f.service.GetName()})
+	s, err := runner.End(ctx, types.NamespacedName{Namespace: f.namespace(), Name: f.service.GetName()}, f.status)
 	switch {
+	case errors.Is(err, local.ErrEnded):
+		return nil, err
 	case errors.Is(err, local.ErrNotEnding):
 		return nil, fmt.Errorf("release %s/%s can't be cancelled any more: %w", f.namespace(), f.task, err)
 	case err != nil && (ctx.Err() != nil || neverBegun(err)):
@@ -75,6 +80,25 @@ func (e *Env) endByHand(ctx context.Context, f found, set plan.Settings) (*relea
 		return nil, fmt.Errorf("cancelling release %s/%s: %w", f.namespace(), f.task, e.friendly(ctx, err))
 	}
 	return s, nil
+}
+
+// otherEnd tells how a release ended that was not ended here: an error unless it was
+// cancelled, as far as the history still knows.
+func (e *Env) otherEnd(ctx context.Context, f found) error {
+	s, err := e.scene(ctx, f.namespace())
+	if err != nil {
+		return err
+	}
+	for _, past := range s.ended() {
+		if past.task != f.task || !past.status.Started.Equal(f.status.Started) {
+			continue
+		}
+		if past.status.Phase != release.Cancelled {
+			return fmt.Errorf("release %s/%s can't be cancelled any more: the controller has returned, and it ended as %s", f.namespace(), f.task, past.status.Phase)
+		}
+		return e.Print("release %s/%s cancelled by the controller, which has returned", f.namespace(), f.task)
+	}
+	return e.Print("release %s/%s is over: Service %s/%s is held by it no more", f.namespace(), f.task, f.namespace(), f.service.GetName())
 }
 
 func (e *Env) localEnd(f found, s *release.Status) error {

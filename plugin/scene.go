@@ -46,6 +46,11 @@ func (f found) namespace() string {
 	return f.deployment.GetNamespace()
 }
 
+// key tells a running release from all others, claimed or not.
+func (f found) key() string {
+	return f.namespace() + "/" + string(f.status.Original.UID) + "/" + f.task
+}
+
 // written is when the claim was last written; zero where nobody knows.
 func (f found) written() time.Time {
 	var last time.Time

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/local"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
@@ -103,14 +105,6 @@ func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) err
 	if !o.cancel {
 		return fmt.Errorf("still running: %s; finish or cancel first, or use --cancel-running", tasks(running))
 	}
-	for _, f := range running {
-		if f.broken != nil {
-			return f.broken
-		}
-		if err := o.cancelOne(ctx, e, f); err != nil {
-			return err
-		}
-	}
 	return o.awaitEnds(ctx, e, running)
 }
 
@@ -131,9 +125,10 @@ func (o *uninstallOptions) cancelOne(ctx context.Context, e *Env, f found) error
 	return e.Print("release %s/%s asked to cancel", f.namespace(), f.task)
 }
 
-// awaitEnds waits until no release runs; running are those that do. It ends them
-// itself as soon as no controller is available: one that hangs is seen to be gone
-// when its probes have failed.
+// awaitEnds cancels what runs, and waits until no release does; running are those
+// that do. It ends them itself as long as no controller is available: one that hangs
+// is seen to be gone when its probes have failed, and one may return at any time.
+// Nobody closes the claims of those that it ended: they go with the rest.
 func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env, running []found) error {
 	changes, stop, err := e.watch(ctx, watched{"v1", "Service", "", nil}, watched{"apps/v1", "Deployment", "", nil})
 	if err != nil {
@@ -142,38 +137,68 @@ func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env, running []foun
 	defer stop()
 	line := e.progress()
 	defer line.end()
+	asked, byHand := map[string]bool{}, map[string]bool{}
 	for {
-		s, err := e.scene(ctx, "")
-		if err != nil {
+		if running, err = o.stillRunning(ctx, e, asked, byHand); err != nil {
 			return e.gaveUp(err, "still running: "+tasks(running))
 		}
-		running = s.running()
 		if len(running) == 0 {
 			return nil
 		}
-		if set, down := e.settings(ctx); down != "" {
-			line.end()
-			return o.endAll(ctx, e, running, set, down)
+		set, down := e.settings(ctx)
+		if down == "" {
+			line.show("waiting for the end of %s", tasks(running))
+			if err := next(ctx, changes); err != nil && !errors.Is(err, errStalled) {
+				return e.gaveUp(err, "still running: "+tasks(running))
+			}
+			continue
 		}
-		line.show("waiting for the end of %s", tasks(running))
-		if err := next(ctx, changes); err != nil && !errors.Is(err, errStalled) {
-			return e.gaveUp(err, "still running: "+tasks(running))
+		claimed := slices.IndexFunc(running, func(f found) bool { return f.claimed })
+		if claimed < 0 {
+			return nil // what nobody has begun, nobody will
+		}
+		line.end()
+		if len(byHand) == 0 {
+			e.Say("%s; the releases are ended by hand", down)
+		}
+		byHand[running[claimed].key()] = true
+		if err := o.endOne(ctx, e, running[claimed], set); err != nil {
+			return err
 		}
 	}
 }
 
-// endAll ends releases by hand. Nobody closes their claims: those go with the rest.
-func (o *uninstallOptions) endAll(ctx context.Context, e *Env, running []found, set plan.Settings, down string) error {
-	e.Say("%s; the releases are ended by hand", down)
+// stillRunning gives the releases that run beside those ended by hand, and cancels
+// those that were not asked to yet: one may begin while another ends.
+func (o *uninstallOptions) stillRunning(ctx context.Context, e *Env, asked, byHand map[string]bool) ([]found, error) {
+	s, err := e.scene(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	running := slices.DeleteFunc(s.running(), func(f found) bool { return byHand[f.key()] })
 	for _, f := range running {
-		if !f.claimed {
+		if asked[f.key()] {
 			continue
 		}
-		if _, err := e.endByHand(ctx, f, set); err != nil {
-			return err
+		if f.broken != nil {
+			return nil, f.broken
 		}
+		if err := o.cancelOne(ctx, e, f); err != nil {
+			return nil, err
+		}
+		asked[f.key()] = true
 	}
-	return nil
+	return running, nil
+}
+
+// endOne ends a release by hand, unless the controller wakes up and does.
+func (o *uninstallOptions) endOne(ctx context.Context, e *Env, f found, set plan.Settings) error {
+	_, err := e.endByHand(ctx, f, set)
+	if errors.Is(err, local.ErrEnded) {
+		e.Say("release %s/%s is over: the controller returned, and ended it", f.namespace(), f.task)
+		return nil
+	}
+	return err
 }
 
 func tasks(list []found) string {

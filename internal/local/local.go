@@ -1,7 +1,8 @@
 // Package local ends a release without the controller: it runs the same plan in
 // a loop, with a user's own rights. Routes and workloads are written; the claim
 // is the controller's, so what the plan would note there is kept in memory, and
-// the controller closes the claim when it returns and finds everything gone.
+// the controller closes the claim when it returns and finds everything gone. Once
+// the claim is closed, or another's, nothing more is written.
 package local
 
 import (
@@ -45,10 +46,14 @@ const raceRest = 100 * time.Millisecond
 // run to an end.
 var ErrNotEnding = errors.New("the release is not being cancelled")
 
-// End runs the release of a Service, which has been asked to end, until nothing
-// of it is left but its claim, and gives what the claim should say then. A
-// write that the API server refuses ends it; one that lost a race does not.
-func (r *Runner) End(ctx context.Context, service types.NamespacedName) (*release.Status, error) {
+// ErrEnded says that the Service is held by the release no more: somebody else has
+// ended it, and what runs there now, if anything, is not ours to touch.
+var ErrEnded = errors.New("somebody else has ended the release")
+
+// End runs the release of a Service that holds the claim, and has been asked to
+// end, until nothing of it is left but the claim, and gives what that should say
+// then. A write that the API server refuses ends it, one that lost a race does not.
+func (r *Runner) End(ctx context.Context, service types.NamespacedName, claim *release.Status) (*release.Status, error) {
 	for {
 		s, err := snapshot.Read(ctx, r.Client, service, r.Settings)
 		if err != nil {
@@ -57,13 +62,14 @@ func (r *Runner) End(ctx context.Context, service types.NamespacedName) (*releas
 		if s.Service == nil {
 			return nil, fmt.Errorf("the Service %s is gone", service)
 		}
+		if err := r.stillHeld(ctx, service, claim); err != nil {
+			return nil, err
+		}
 		r.remember(&s)
 		p := plan.Make(s, r.Now())
 		switch {
-		case p.Status == nil && len(p.Refused) > 0:
-			return nil, errors.New(strings.Join(p.Refused, "; "))
 		case p.Status == nil:
-			return nil, fmt.Errorf("Service %s: no release holds it", service)
+			return nil, fmt.Errorf("Service %s, release %s: %s", service, claim.Task, strings.Join(p.Refused, "; "))
 		case !p.Status.Phase.Ending() && !p.Status.Phase.Ended():
 			return p.Status, fmt.Errorf("Service %s, release %s is %s: %w", service, p.Status.Task, p.Status.Phase, ErrNotEnding)
 		}
@@ -100,6 +106,25 @@ func rest(after time.Duration) time.Duration {
 		return restAtMost
 	}
 	return after
+}
+
+// stillHeld looks whether the claim stands. That is done after the snapshot was read:
+// what was read behind a claim that has gone since could be the next release's.
+func (r *Runner) stillHeld(ctx context.Context, key types.NamespacedName, claim *release.Status) error {
+	service := snapshot.Object(snapshot.Services)
+	if err := r.Client.Get(ctx, key, service); err != nil {
+		return fmt.Errorf("reading Service %s: %w", key, err)
+	}
+	now, err := release.Claim(service.GetAnnotations(), service.GetUID())
+	switch {
+	case err != nil:
+		return fmt.Errorf("Service %s: %w", key, err)
+	case now == nil:
+		return fmt.Errorf("Service %s is held by no release any more: %w", key, ErrEnded)
+	case now.Task != claim.Task || now.Original.UID != claim.Original.UID || !now.Started.Equal(claim.Started):
+		return fmt.Errorf("Service %s is held by another release %s of %s: %w", key, now.Task, now.Started.Format(time.RFC3339), ErrEnded)
+	}
+	return nil
 }
 
 // remember puts what would have been written into what was read.

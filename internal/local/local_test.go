@@ -1,8 +1,11 @@
 package local_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +76,7 @@ type cluster struct {
 	lost          int       // updates that lost such a race
 	updated       time.Time // when a VirtualService was written first
 	deleted       time.Time // when a Deployment was deleted
+	meanwhile     func()    // happens once, before the routes are read
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -95,6 +99,13 @@ func newCluster(t *testing.T) *cluster {
 	}
 	c := &cluster{t: t, now: time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)}
 	c.Client = interceptor.NewClient(inner, interceptor.Funcs{
+		List: func(ctx context.Context, w client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if do := c.meanwhile; do != nil && list.GetObjectKind().GroupVersionKind().Kind == "VirtualServiceList" {
+				c.meanwhile = nil
+				do()
+			}
+			return w.List(ctx, list, opts...)
+		},
 		Create: func(ctx context.Context, w client.WithWatch, u client.Object, opts ...client.CreateOption) error {
 			if u.GetUID() == "" { // which the API server gives
 				u.SetUID(types.UID("uid-" + u.GetName()))
@@ -219,13 +230,52 @@ func (c *cluster) controller(phase release.Phase) {
 
 func (c *cluster) intent(key, value string) {
 	c.t.Helper()
-	d := c.get("apps/v1", "Deployment", "reviews-v1")
-	annotations := d.GetAnnotations()
-	annotations[key] = value
-	d.SetAnnotations(annotations)
-	if err := c.Update(c.t.Context(), d); err != nil {
+	c.annotate("apps/v1", "Deployment", "reviews-v1", key, value)
+}
+
+// annotate writes an annotation as a user does; an empty one is taken away.
+func (c *cluster) annotate(apiVersion, kind, name, key, value string) {
+	c.t.Helper()
+	u := c.get(apiVersion, kind, name)
+	annotations := map[string]string{}
+	maps.Copy(annotations, u.GetAnnotations())
+	if annotations[key] = value; value == "" {
+		delete(annotations, key)
+	}
+	u.SetAnnotations(annotations)
+	if err := c.Update(c.t.Context(), u); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// claim is what holds the Service now; one without anything, where nothing does.
+func (c *cluster) claim() *release.Status {
+	c.t.Helper()
+	service := c.get("v1", "Service", "reviews")
+	claim, err := release.Claim(service.GetAnnotations(), service.GetUID())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return cmp.Or(claim, &release.Status{})
+}
+
+// work is all that a release changes: Deployments, routes and rules.
+func (c *cluster) work() string {
+	c.t.Helper()
+	var all []string
+	for kind, apiVersion := range map[string]string{"Deployment": "apps/v1", "VirtualService": "networking.istio.io/v1", "DestinationRule": "networking.istio.io/v1"} {
+		var list unstructured.UnstructuredList
+		list.SetAPIVersion(apiVersion)
+		list.SetKind(kind + "List")
+		if err := c.List(c.t.Context(), &list); err != nil {
+			c.t.Fatal(err)
+		}
+		for _, u := range list.Items {
+			all = append(all, text(c.t, u.Object))
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, "---\n")
 }
 
 func (c *cluster) runner(told *[]string) *local.Runner {
@@ -246,7 +296,7 @@ func TestEnd(t *testing.T) {
 	c.statusWrites = 0
 	var told []string
 	started := c.now
-	s, err := c.runner(&told).End(t.Context(), key)
+	s, err := c.runner(&told).End(t.Context(), key, c.claim())
 	if err != nil || s.Phase != release.Cancelled {
 		t.Fatalf("the release is %+v, %v", s, err)
 	}
@@ -286,7 +336,7 @@ func TestEndLosesRaces(t *testing.T) {
 	c.intent(intent.KeyEnd, "cancel")
 	c.contended, c.updated = c.now.Add(time.Second), time.Time{}
 	var told []string
-	if s, err := c.runner(&told).End(t.Context(), key); err != nil || s.Phase != release.Cancelled {
+	if s, err := c.runner(&told).End(t.Context(), key, c.claim()); err != nil || s.Phase != release.Cancelled {
 		t.Fatalf("the release is %+v, %v", s, err)
 	}
 	if c.lost == 0 || c.lost > 20 {
@@ -294,6 +344,57 @@ func TestEndLosesRaces(t *testing.T) {
 	}
 	if c.deleted.Sub(c.updated) < plan.Defaults.Drain {
 		t.Errorf("the clone was deleted %s after the routes were written, less than the drain", c.deleted.Sub(c.updated))
+	}
+}
+
+// TestEndOfAnother: the controller returns while a release is ended by hand, closes
+// it, and another begins. Ours is over then, and nothing of the next one is touched.
+func TestEndOfAnother(t *testing.T) {
+	for name, test := range map[string]struct {
+		next  string // the release that begins then; empty: none
+		reads bool   // it happens between the reads of a pass, and not between two passes
+	}{
+		"closed":                         {},
+		"another runs":                   {next: "next"},
+		"one by that name, at the reads": {next: "reviews-v2", reads: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			c.controller(release.Routing)
+			c.intent(intent.KeyEnd, "cancel")
+			ours, before := c.claim(), ""
+			returns := func() {
+				for c.claim().Task != "" { // it notes the end before it closes
+					c.controller(release.Cancelled)
+				}
+				if test.next != "" {
+					c.annotate("v1", "Service", "reviews", intent.AnnotationHistory, "") // long ago
+					c.intent(intent.KeyEnd, "")
+					c.intent(intent.KeyRelease, test.next) // the controller took the last one away
+					c.intent(intent.KeyImage, "v2")
+					c.intent(intent.KeyWeight, "20")
+					c.controller(release.Routing)
+				}
+				before = c.work()
+			}
+			runner := c.runner(&[]string{})
+			runner.Rest = func(ctx context.Context, d time.Duration) error {
+				switch {
+				case before != "":
+				case test.reads:
+					c.meanwhile = returns
+				default:
+					returns()
+				}
+				return c.rest(ctx, d)
+			}
+			if s, err := runner.End(t.Context(), key, ours); !errors.Is(err, local.ErrEnded) {
+				t.Errorf("it ends with %+v, %v", s, err)
+			}
+			if after := c.work(); after != before || before == "" {
+				t.Errorf("the work was\n%s\nand is\n%s", before, after)
+			}
+		})
 	}
 }
 
@@ -309,25 +410,25 @@ func text(t *testing.T, v any) string {
 func TestEndRefuses(t *testing.T) {
 	c := newCluster(t)
 	var told []string
-	if _, err := c.runner(&told).End(t.Context(), key); !errors.Is(err, local.ErrNotEnding) {
+	if _, err := c.runner(&told).End(t.Context(), key, c.claim()); !errors.Is(err, local.ErrEnded) {
 		t.Errorf("of a release that is only asked for: %v", err)
 	}
 	c.controller(release.Routing)
-	if _, err := c.runner(&told).End(t.Context(), key); !errors.Is(err, local.ErrNotEnding) {
+	if _, err := c.runner(&told).End(t.Context(), key, c.claim()); !errors.Is(err, local.ErrNotEnding) {
 		t.Errorf("of a release that nobody has cancelled: %v", err)
 	}
 	c.intent(intent.KeyEnd, "cancel")
 	c.refuseUpdates = true
-	if _, err := c.runner(&told).End(t.Context(), key); err == nil || !strings.Contains(err.Error(), "VirtualService shop/reviews: alice may not update") {
+	if _, err := c.runner(&told).End(t.Context(), key, c.claim()); err == nil || !strings.Contains(err.Error(), "VirtualService shop/reviews: alice may not update") {
 		t.Errorf("without the right: %v", err)
 	}
 	c.refuseUpdates = false
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	if _, err := c.runner(&told).End(stopped, key); !errors.Is(err, context.Canceled) {
+	if _, err := c.runner(&told).End(stopped, key, c.claim()); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
-	if s, err := c.runner(&told).End(t.Context(), key); err != nil || s.Phase != release.Cancelled {
+	if s, err := c.runner(&told).End(t.Context(), key, c.claim()); err != nil || s.Phase != release.Cancelled {
 		t.Errorf("begun anew: %+v, %v", s, err)
 	}
 }
