@@ -9,24 +9,12 @@ import (
 	"time"
 )
 
-// judged are the writes that the API server lets pass only where the writer knew
-// the newest state: an update, a deletion and the patch of a Service carry the
-// object's resourceVersion, of two that create a name one fails, and a clone is
-// admitted by a claim that is read live. A scale, and a patch of labels, say nothing
-// of what their writer knew.
-var judged = []string{
-	"patch services", "update virtualservices", "update destinationrules",
-	"create virtualservices", "create destinationrules", "create deployments",
-	"delete virtualservices", "delete destinationrules", "delete deployments",
-}
-
 // written are the resources that make up a release.
 var written = []string{"services", "deployments", "replicasets", "virtualservices", "destinationrules"}
 
 // writes gives what a controller's pod wrote in the namespace from a moment on, as
-// the API servers audited it: what took effect by the API server's judgement, what
-// did without, and what was refused.
-func (s shop) writes(pod string, from time.Time) (passed, unjudged, refused []string) {
+// the API servers audited it: "patch services reviews: 409".
+func (s shop) writes(pod string, from time.Time) (all []string) {
 	s.Helper()
 	text, err := os.ReadFile(os.Getenv("AUDIT_LOG"))
 	if err != nil {
@@ -53,15 +41,7 @@ func (s shop) writes(pod string, from time.Time) (passed, unjudged, refused []st
 		if e.ObjectRef.Subresource != "" {
 			kind += "/" + e.ObjectRef.Subresource
 		}
-		what := fmt.Sprintf("%s %s: %d", kind, e.ObjectRef.Name, e.ResponseStatus.Code)
-		switch {
-		case e.ResponseStatus.Code >= 400:
-			refused = append(refused, what)
-		case slices.Contains(judged, kind):
-			passed = append(passed, what)
-		default:
-			unjudged = append(unjudged, what)
-		}
+		all = append(all, fmt.Sprintf("%s %s: %d", kind, e.ObjectRef.Name, e.ResponseStatus.Code))
 	}
-	return passed, unjudged, refused
+	return all
 }

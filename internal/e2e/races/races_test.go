@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -63,37 +62,6 @@ func TestWhileTheControllerRestarts(t *testing.T) {
 		t.Errorf("killed a process of the controller %d times, want 3 or more", kills)
 	}
 	st.over(st.settled())
-}
-
-// TestAfterTheLeaseWasLost: the leader stands still in the midst of it until
-// another leads, then goes on as if it had never stood.
-func TestAfterTheLeaseWasLost(t *testing.T) {
-	s := newShop(t)
-	s.replicas(2)
-	stale := s.leader()
-	st := newStorm(s, witnessed(s))
-	ended := make(chan error, 1)
-	go func() { ended <- st.rages() }()
-	s.eventually("somebody who asks", func() (bool, string) { return st.answered() > 0, "no answer yet" })
-	pid := s.signalled(stale, syscall.SIGSTOP)
-	s.eventually("another leader", func() (bool, string) { now := s.leader(); return now != "" && now != stale, now })
-	s.eventually("a claim that the new leader has seen", func() (bool, string) {
-		claim, _ := s.claim()
-		return claim != nil && claim.Phase != release.Pending, fmt.Sprintf("%+v", claim)
-	})
-	resumed := time.Now()
-	s.signalled(stale, syscall.SIGCONT)
-	s.eventually("the end of who lost the lease", func() (bool, string) { now := process(stale); return now != pid, fmt.Sprintf("process %d runs", now) })
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-	winner := st.settled()
-	passed, unjudged, refused := s.writes(stale, resumed)
-	t.Logf("after its lease was lost, what %s wrote was refused: %q, and passed: %q", stale, refused, passed)
-	if len(unjudged) > 0 {
-		t.Errorf("after its lease was lost, %s wrote what the API server could not judge: %q", stale, unjudged)
-	}
-	st.over(winner)
 }
 
 // settled waits until one release is ready and all others know that they have
