@@ -38,8 +38,8 @@ func TestWhatAnOutageDoes(t *testing.T) {
 		note(w.Name, w.FailurePolicy, w.TimeoutSeconds, w.MatchPolicy, w.Rules, w.MatchConditions)
 	}
 	for name, want := range map[string]outage{
-		"mutate.deployments.grayscale.dev":     {admissionv1.Fail, 2},
-		"validate.deployments.grayscale.dev":   {admissionv1.Fail, 5},
+		"mutate.deployments.grayscale.dev":     {admissionv1.Fail, 1},
+		"validate.deployments.grayscale.dev":   {admissionv1.Fail, 2},
 		"mutate.virtualservices.grayscale.dev": {admissionv1.Ignore, 2},
 		"guard.deployments.grayscale.dev":      {admissionv1.Ignore, 1},
 	} {
@@ -55,6 +55,15 @@ func TestWhatAnOutageDoes(t *testing.T) {
 		if *p.Spec.FailurePolicy != want {
 			t.Errorf("policy %s: an expression that fails: %s, want %s", p.Name, *p.Spec.FailurePolicy, want)
 		}
+	}
+}
+
+// TestAReplicaThatHangsGetsNoMoreCalls, after seconds.
+func TestAReplicaThatHangsGetsNoMoreCalls(t *testing.T) {
+	d := typed[appsv1.Deployment](t, build(t, Options{}), "Deployment")[0]
+	probe := d.Spec.Template.Spec.Containers[0].ReadinessProbe
+	if took := probe.PeriodSeconds * probe.FailureThreshold; took > 4 || probe.FailureThreshold < 2 {
+		t.Errorf("it is asked for %d s, and %d lost answers end that: want 4 s at most, and two", took, probe.FailureThreshold)
 	}
 }
 

@@ -30,7 +30,7 @@ var (
 )
 
 // What is doubtful is worth a warning, and no more than this: admission ends in
-// 5 s, and what is read for warnings must not be what it waits for.
+// 2 s, and what is read for warnings must not be what it waits for.
 const (
 	doubtTime = 500 * time.Millisecond // for all kinds together
 	doubtMost = 500                    // objects of a kind

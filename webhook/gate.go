@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,13 +13,41 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// How many writes are judged at once, and how long one waits for its turn: less
-// than the API server waits for us, so that the answer can say so.
+// How many writes are judged at once, how long one waits for its turn, and how long
+// it takes in all: less than the 2 s that the API server waits for us, so that the
+// answer can say so.
 const (
 	mostAtOnce = 8 // of all users together
 	mostOfOne  = 4
-	turnTime   = time.Second
+	turnTime   = 500 * time.Millisecond
+	judgeTime  = 1700 * time.Millisecond
 )
+
+// errLate is why the reads of a judgement end.
+var errLate = fmt.Errorf("reading the cluster took longer than %s", judgeTime)
+
+// timely ends what reads with ctx after judgeTime. It sets no deadline: a client that
+// waits for its rate limit would give up at once where it can't be kept.
+func timely(ctx context.Context) (bounded context.Context, end func()) {
+	bounded, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(judgeTime, func() { cancel(errLate) })
+	return bounded, func() {
+		timer.Stop()
+		cancel(nil)
+	}
+}
+
+// late says that a judgement took too long, and what was read then, where the reader
+// says so; nil where it was in time.
+func late(ctx context.Context, reading error) error {
+	switch {
+	case !errors.Is(context.Cause(ctx), errLate):
+		return nil
+	case reading == nil:
+		return errLate
+	}
+	return fmt.Errorf("%w: %w", errLate, reading)
+}
 
 // gate bounds how many writes are judged at once, of all users and of each: the
 // flood of one waits for itself. The zero value is ready.

@@ -32,6 +32,8 @@ func (h *validateDeployment) Handle(ctx context.Context, req admission.Request) 
 		return admission.Errored(http.StatusBadRequest, err)
 	}
 	subject := fmt.Sprintf("Deployment %s/%s", req.Namespace, req.Name)
+	ctx, end := timely(ctx)
+	defer end()
 	if !write.Ours() {
 		leave, err := h.gate.enter(ctx, req.UserInfo.Username)
 		if err != nil {
@@ -40,6 +42,9 @@ func (h *validateDeployment) Handle(ctx context.Context, req admission.Request) 
 		defer leave()
 	}
 	verdict, err := h.judge(ctx, req, write)
+	if late := late(ctx, err); late != nil {
+		return busy(subject, late) // whatever was read: it may not be all
+	}
 	if err != nil {
 		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("deciding on %s: %w", subject, err))
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,8 +22,21 @@ import (
 type countingServer struct {
 	webhookserver.Server
 	sync.Mutex
-	calls map[string]int
-	delay atomic.Int64 // of each answer, in nanoseconds
+	calls  map[string]int
+	delays map[string]time.Duration // of each answer
+}
+
+// slowed has the answers of these paths take so long, until the test ends.
+func (s *countingServer) slowed(t *testing.T, delay time.Duration, paths ...string) {
+	set := func(delay time.Duration) {
+		s.Lock()
+		defer s.Unlock()
+		for _, path := range paths {
+			s.delays[path] = delay
+		}
+	}
+	set(delay)
+	t.Cleanup(func() { set(0) })
 }
 
 // counting is a manager whose webhooks are counted.
@@ -37,7 +49,7 @@ func (m counting) GetWebhookServer() webhookserver.Server {
 }
 
 // counter is that of the webhooks which this process serves.
-var counter = &countingServer{calls: map[string]int{}}
+var counter = &countingServer{calls: map[string]int{}, delays: map[string]time.Duration{}}
 
 // Register implements webhook.Server.
 func (s *countingServer) Register(path string, hook http.Handler) {
@@ -47,13 +59,15 @@ func (s *countingServer) Register(path string, hook http.Handler) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		if !stale(body) {
-			s.Lock()
+		counts := !stale(body)
+		s.Lock()
+		if counts {
 			s.calls[path]++
-			s.Unlock()
 		}
+		delay := s.delays[path]
+		s.Unlock()
 		select {
-		case <-time.After(time.Duration(s.delay.Load())):
+		case <-time.After(delay):
 		case <-r.Context().Done():
 			return
 		}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/webhook"
 )
 
 // outages are the ways in which the controller may fail to answer.
@@ -48,8 +49,26 @@ func hung(t *testing.T) {
 // slow has every answer of ours take a little more than two seconds.
 func slow(t *testing.T) {
 	t.Helper()
-	counter.delay.Store(int64(2200 * time.Millisecond))
-	t.Cleanup(func() { counter.delay.Store(0) })
+	counter.slowed(t, 2200*time.Millisecond, deploymentPaths[0], deploymentPaths[1], webhook.PathGuardDeployment, webhook.PathMutateVirtualService)
+}
+
+// TestAValidationThatHangsIsToldSoon: with one replica of two that hangs, the mutating
+// webhook may have answered.
+func TestAValidationThatHangsIsToldSoon(t *testing.T) {
+	c := as(t, jane)
+	c.service()
+	d := c.deployment(nil)
+	c.made(d)
+	c.settled(d)
+	counter.slowed(t, time.Minute, webhook.PathValidateDeployment)
+	start := time.Now()
+	err := c.try(d, annotate(asAny(good())))
+	if err == nil || !strings.Contains(err.Error(), `failed calling webhook "validate.deployments.grayscale.dev"`) {
+		t.Errorf("an intent that nobody has checked: %v", err)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("the error took %s, want 3 s at most", took)
+	}
 }
 
 // noEndpoints has the API server call our Service, which has no pod here.
