@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +51,9 @@ var ailments = map[string]struct {
 	"hangs":     {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 10 * time.Second},
 }
 
+// patience is how long who knows something waits to know better.
+const patience = 500 * time.Millisecond
+
 // took says how long something takes by the bubble's clock.
 func took(do func()) time.Duration {
 	start := time.Now()
@@ -64,7 +68,7 @@ func without(objects []*unstructured.Unstructured, gone string) []*unstructured.
 
 // TestKindUnread: a running release goes on by what was known of a kind that can't
 // be read, and is told of the others; the kind is tried again from time to time,
-// and each failure is logged.
+// beside those who go on, and each failure is logged.
 func TestKindUnread(t *testing.T) {
 	for name, ailment := range ailments {
 		t.Run(name, func(t *testing.T) {
@@ -74,37 +78,46 @@ func TestKindUnread(t *testing.T) {
 					Schema: release.Schema, Task: "task", Phase: release.Routing, Service: release.Ref{Name: "reviews", UID: "uid-reviews"},
 					Original: release.Version{Name: "reviews-v1"}, Grayscale: release.Version{UID: "uid-clone"},
 				})
-				var logged []string
-				ctx := log.IntoContext(t.Context(), funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}))
+				var logged atomic.Int32
+				ctx := log.IntoContext(t.Context(), funcr.New(func(string, string) { logged.Add(1) }, funcr.Options{}))
 				server := &ailing{Reader: snapshot.Files(objects), kind: "HTTPRoute"}
 				src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: time.Now}}
-				read := func(when string, most time.Duration, tries, failures int, gone ...string) {
+				read := func(when string, after time.Duration, tries, failures int, gone ...string) {
 					t.Helper()
-					server.tries, logged = 0, nil
 					var s plan.Snapshot
 					var err error
-					if long := took(func() { s, err = src.Read(ctx, reviews, plan.Defaults) }); err != nil || long > most {
-						t.Fatalf("%s: %v after %s, want an answer within %s", when, err, long, most)
+					if long := took(func() { s, err = src.Read(ctx, reviews, plan.Defaults) }); err != nil || long != after {
+						t.Fatalf("%s: %v after %s, want an answer after %s", when, err, long, after)
 					}
 					want(t, when, what(s.Ways), slices.DeleteFunc(slices.Clone(allWays), func(way string) bool { return slices.Contains(gone, way) })...)
 					if len(s.Strangers) != 2 {
 						t.Errorf("%s: workloads outside of the cluster: %v", when, s.Strangers)
 					}
-					if server.tries != tries || len(logged) != failures {
-						t.Errorf("%s: tried %d times, want %d; logged %q, want %d", when, server.tries, tries, logged, failures)
+					synctest.Wait() // for who looks on
+					if now := int(logged.Load()); server.tries != tries || now != failures {
+						t.Errorf("%s: tried %d times, want %d; %d failures logged, want %d", when, server.tries, tries, now, failures)
 					}
 				}
 				read("well", 0, 1, 0)
 				server.ails, server.Reader = ailment.ails, snapshot.Files(without(without(objects, "Ingress front"), "HTTPRoute mirror"))
+				fails := func(tries, failures int, gone ...string) { // and nobody waits until it has
+					t.Helper()
+					if ailment.most > 0 {
+						read("while it hangs", patience, tries, failures-1, gone...)
+						read("while it still hangs", patience, tries, failures-1, gone...)
+						time.Sleep(ailment.most)
+					}
+					read("once it has failed", 0, tries, failures, "Ingress shop/front")
+				}
 				time.Sleep(10 * time.Second)
-				read("ailing", ailment.most, 1, 1, "Ingress shop/front")
-				time.Sleep(9 * time.Second)
-				read("soon after", 0, 0, 0, "Ingress shop/front")
-				time.Sleep(time.Second)
-				read("still ailing", ailment.most, 1, 1, "Ingress shop/front")
+				fails(2, 1)
+				time.Sleep(8 * time.Second)
+				read("soon after", 0, 2, 1, "Ingress shop/front")
+				time.Sleep(2 * time.Second)
+				fails(3, 2, "Ingress shop/front")
 				server.ails = nil
 				time.Sleep(10 * time.Second)
-				read("well again", 0, 1, 0, "Ingress shop/front", "HTTPRoute shop/mirror")
+				read("well again", 0, 4, 2, "Ingress shop/front", "HTTPRoute shop/mirror")
 			})
 		})
 	}
@@ -190,6 +203,48 @@ func TestWhoGoesOn(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestWhoWaitsToKnowBetter: who makes no clone unseeing waits although something is
+// known, and who goes on all the same does not.
+func TestWhoWaitsToKnowBetter(t *testing.T) {
+	pending := release.Status{Schema: release.Schema, Task: "task", Phase: release.Pending, Clone: "reviews-v2", Service: release.Ref{Name: "reviews", UID: "uid-reviews"}, Original: release.Version{Name: "reviews-v1"}}
+	seen := pending
+	seen.Grayscale.UID = "uid-clone"
+	for name, test := range map[string]struct {
+		claim release.Status
+		asks  map[string]string
+		waits time.Duration
+		fails bool
+	}{
+		"with a clone":    {seen, map[string]string{intent.KeyRelease: "task"}, patience, false},
+		"a cancel":        {pending, nil, patience, false},
+		"without a clone": {pending, map[string]string{intent.KeyRelease: "task"}, 10 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				objects := parse(t, shop+"\n---\n"+others)
+				claim(t, objects, test.claim)
+				objects[1].SetAnnotations(test.asks)
+				server := &ailing{Reader: snapshot.Files(objects), kind: "TCPRoute"}
+				src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: time.Now}}
+				if _, err := src.Read(t.Context(), reviews, plan.Defaults); err != nil {
+					t.Fatal(err)
+				}
+				server.ails = ailments["hangs"].ails
+				time.Sleep(10 * time.Second)
+				var s plan.Snapshot
+				var err error
+				if long := took(func() { s, err = src.Read(t.Context(), reviews, plan.Defaults) }); long != test.waits || (err != nil) != test.fails {
+					t.Errorf("%v after %s, want an answer after %s", err, long, test.waits)
+				}
+				if !test.fails {
+					want(t, name, what(s.Ways), allWays...)
+				}
+				time.Sleep(10 * time.Second) // until the look is over
+			})
+		})
 	}
 }
 

@@ -87,6 +87,10 @@ const (
 	wayRecheck = 10 * time.Second
 	// wayTime ends the lists of an API server that hangs, long before the pass ends.
 	wayTime = 10 * time.Second
+	// wayPatience is how long who goes on by what is known waits for a new look: a list
+	// that works is over by then, and one that hangs must use up neither the seconds for
+	// which the API server waits for an admission, nor those of each pass.
+	wayPatience = 500 * time.Millisecond
 )
 
 // Ways keeps for all running releases together what other ways there are. No
@@ -114,10 +118,16 @@ func (l *look) due(now time.Time, service release.Service) bool {
 }
 
 // of gives what there is for running releases; what is known beside an error, too.
-// The lists go on without the asker, whose context only ends his waiting.
-func (w *Ways) of(ctx context.Context, live client.Reader, service release.Service) (found, error) {
-	if last := w.last.Load(); last != nil && !last.due(w.Now(), service) {
+// The lists go on without the asker, whose context only ends his waiting; so does
+// wayPatience, where there is something known that he goes on by.
+func (w *Ways) of(ctx context.Context, live client.Reader, service release.Service, goesOn bool) (found, error) {
+	last := w.last.Load()
+	if last != nil && !last.due(w.Now(), service) {
 		return last.found, last.err
+	}
+	var late <-chan time.Time
+	if last != nil && goesOn {
+		late = time.After(wayPatience)
 	}
 	looked := w.looks.DoChan("", func() (any, error) {
 		w.look(context.WithoutCancel(ctx), live)
@@ -125,7 +135,9 @@ func (w *Ways) of(ctx context.Context, live client.Reader, service release.Servi
 	})
 	select {
 	case <-looked:
-		last := w.last.Load()
+		last = w.last.Load()
+		return last.found, last.err
+	case <-late:
 		return last.found, last.err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for what leads to pods past VirtualServices: %w", ctx.Err())
@@ -149,13 +161,13 @@ func (w *Ways) look(ctx context.Context, live client.Reader) {
 func (src Source) readWays(ctx context.Context, s *plan.Snapshot, claim *release.Status) error {
 	var all found
 	var err error
-	service := release.ServiceOf(s.Service)
+	service, goesOn := release.ServiceOf(s.Service), src.goesOn(s, claim)
 	if claim != nil && src.Ways != nil {
-		all, err = src.Ways.of(ctx, src.Live, service)
+		all, err = src.Ways.of(ctx, src.Live, service, goesOn)
 	} else {
 		all, err = findWays(ctx, src.Live, s.Key.Namespace, nil)
 	}
-	if err != nil && (ctx.Err() != nil || !src.goesOn(s, claim)) {
+	if err != nil && (ctx.Err() != nil || !goesOn) {
 		return err
 	}
 	to, under := all.of(service)
