@@ -75,8 +75,10 @@ func (h *guardDeployment) judge(ctx context.Context, req admission.Request) (v d
 		return v, nil, err
 	}
 	name := was.GetName()
-	claim, ok, err := h.claim(ctx, req.Namespace, name)
-	if !ok || err != nil {
+	claims, err := h.claims(ctx, req.Namespace)
+	claim, ok := claims.Named(name)
+	unread := claims.Unread()
+	if err != nil || !ok && unread == nil {
 		return v, nil, err
 	}
 	if req.SubResource == scaling { // a Scale, which holds nothing of its Deployment's
@@ -85,6 +87,12 @@ func (h *guardDeployment) judge(ctx context.Context, req admission.Request) (v d
 			return v, nil, fmt.Errorf("reading Deployment %s/%s: %w", req.Namespace, name, err)
 		}
 		is = was
+	}
+	if !ok {
+		if clone, original := (decide.Write{After: was}).Concerns(); clone || original {
+			return v, was, unread
+		}
+		return v, nil, nil
 	}
 	loss := decide.Loss{Deployment: was, By: by}
 	if loss.Original, err = h.original(ctx, req.Namespace, claim, was, is); err != nil {
@@ -114,11 +122,19 @@ func (h *guardDeployment) loss(req admission.Request) (was, is *unstructured.Uns
 	case replicas(req, was) != 0 && replicas(req, is) == 0:
 		return was, is, decide.ByScale, nil
 	case slices.ContainsFunc(is.GetOwnerReferences(), func(o metav1.OwnerReference) bool {
-		return !slices.ContainsFunc(was.GetOwnerReferences(), func(had metav1.OwnerReference) bool { return had.UID == o.UID })
+		return !slices.ContainsFunc(was.GetOwnerReferences(), func(had metav1.OwnerReference) bool { return sameOwner(had, o) })
 	}):
 		return was, is, decide.ByOwner, nil
 	}
 	return nil, nil, by, nil
+}
+
+// sameOwner says whether two references lead the garbage collector to one owner: it
+// looks that up by apiVersion, kind and name, and takes it for absent where its UID is
+// another.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/#owner-references-in-object-specifications
+func sameOwner(a, b metav1.OwnerReference) bool {
+	return a.APIVersion == b.APIVersion && a.Kind == b.Kind && a.Name == b.Name && a.UID == b.UID
 }
 
 // replicas reads a Deployment's or a Scale's: the API leaves out the one's default
@@ -133,18 +149,14 @@ func replicas(req admission.Request, u *unstructured.Unstructured) int64 {
 	return 1
 }
 
-// claim gives that in which the Deployment is a version.
-func (h *guardDeployment) claim(ctx context.Context, namespace, deployment string) (decide.Claim, bool, error) {
+// claims gives those of a namespace.
+func (h *guardDeployment) claims(ctx context.Context, namespace string) (decide.Claims, error) {
 	services, err := h.list(ctx, snapshot.Services, client.InNamespace(namespace))
-	if err != nil {
-		return decide.Claim{}, false, err
-	}
 	all := make([]release.Service, len(services))
 	for n := range services {
 		all[n] = release.ServiceOf(&services[n])
 	}
-	claim, ok := decide.ClaimsOf(all).Named(deployment)
-	return claim, ok, nil
+	return decide.ClaimsOf(all), err
 }
 
 // original gives the original of a claim as it is after the write.

@@ -29,6 +29,12 @@ metadata: {name: ratings, namespace: shop}
 spec: {hosts: [ratings], http: [{route: [{destination: {host: ratings, subset: grayscale-version}}]}]}
 `
 
+// A Scale of two pods, and one of none.
+const (
+	scale = `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"reviews-v1"},"spec":{"replicas":2}}`
+	no    = `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"reviews-v1"},"spec":{}}`
+)
+
 // guarding is the guard of a release of Deployment reviews-v1, which has all traffic
 // yet.
 func guarding(t *testing.T) (*guardDeployment, []*unstructured.Unstructured) {
@@ -97,6 +103,40 @@ func TestTheGuardFailsOpenByItself(t *testing.T) {
 	}
 }
 
+// TestTheGuardSaysWhatItCanNotRead: beside a claim that nobody can read, what has a word
+// of ours may be a version of it, and goes with a warning; what has none goes without.
+func TestTheGuardSaysWhatItCanNotRead(t *testing.T) {
+	_, objects := guarding(t)
+	objects[0].SetAnnotations(map[string]string{intent.AnnotationStatus: `{"schema":7}`})
+	clone := strings.Replace(fmt.Sprintf(original, "{}"), `"uid":"u",`, `"uid":"u","labels":{"grayscale.dev/task":"reviews-v2"},`, 1)
+	for name, c := range map[string]struct {
+		deployment string
+		warns      bool
+	}{
+		"an original": {fmt.Sprintf(original, asks), true},
+		"a clone":     {clone, true},
+		"neither":     {fmt.Sprintf(original, "{}"), false},
+	} {
+		all := snapshot.Files(append(documents(t, c.deployment), objects[0]))
+		h := &guardDeployment{live: all, cached: all, decoder: admission.NewDecoder(runtime.NewScheme()), controller: controller}
+		deleted := request("", c.deployment)
+		deleted.Operation = admissionv1.Delete
+		scaled := request(no, scale)
+		scaled.Operation, scaled.SubResource = admissionv1.Update, "scale"
+		for how, req := range map[string]admission.Request{"deleted": deleted, "scaled": scaled} {
+			answer := h.Handle(t.Context(), req)
+			said := strings.Join(answer.Warnings, "\n")
+			if !answer.Allowed || (said != "") != c.warns {
+				t.Errorf("%s is %s: %+v, warnings %q", name, how, answer.Result, said)
+			}
+			const why = "nobody knows whether it carries traffic of a release: Service shop/reviews is held by a release that can't be read ("
+			if c.warns && !strings.Contains(said, why) {
+				t.Errorf("%s is %s: says %q, want %q", name, how, said, why)
+			}
+		}
+	}
+}
+
 // TestTheGuardKnowsTheWays in which a Deployment loses its pods, as the API server tells
 // of them, and what is none.
 func TestTheGuardKnowsTheWays(t *testing.T) {
@@ -114,8 +154,10 @@ func TestTheGuardKnowsTheWays(t *testing.T) {
 		uid      = `"uid":"u",`
 		owned    = uid + `"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"a","uid":"a"}],`
 		another  = uid + `"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"a","uid":"b"}],`
-		scale    = `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"reviews-v1"},"spec":{"replicas":2}}`
-		no       = `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"reviews-v1"},"spec":{}}`
+		renamed  = uid + `"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"b","uid":"a"}],`
+		rekinded = uid + `"ownerReferences":[{"apiVersion":"v1","kind":"Secret","name":"a","uid":"a"}],`
+		regroup  = uid + `"ownerReferences":[{"apiVersion":"v2","kind":"ConfigMap","name":"a","uid":"a"}],`
+		blocking = uid + `"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"a","uid":"a","blockOwnerDeletion":true}],`
 		accepted = `"grayscale.dev/accept":"unprotected",`
 		keys     = `"annotations":{`
 	)
@@ -124,22 +166,26 @@ func TestTheGuardKnowsTheWays(t *testing.T) {
 		was, is, sub string
 		passes       bool
 	}{
-		"scaled":                             {was: plain, is: with(ones, `"replicas":0,`)},
-		"scaled from the default":            {was: with(ones, ""), is: with(ones, `"replicas":0,`)},
-		"scaled to the default":              {was: plain, is: with(ones, ""), passes: true},
-		"scaled, which was so already":       {was: with(ones, `"replicas":0,`), is: with(ones, `"replicas":0,`), passes: true},
-		"scaled, and the risk accepted":      {was: plain, is: strings.Replace(with(ones, `"replicas":0,`), keys, keys+accepted, 1), passes: true},
-		"scaled, and the risk so no more":    {was: with(keys, keys+accepted), is: with(ones, `"replicas":0,`)},
-		"scaled by the subresource":          {was: scale, is: no, sub: "scale"},
-		"scaled up by the subresource":       {was: no, is: scale, sub: "scale", passes: true},
-		"given an owner":                     {was: plain, is: with(uid, owned)},
-		"given an owner by its status":       {was: plain, is: with(uid, owned), sub: "status"},
-		"so, which was accepted with it":     {was: plain, is: strings.Replace(with(uid, owned), keys, keys+accepted, 1), sub: "status", passes: true},
-		"a status, of one by default":        {was: plain, is: with(ones, ""), sub: "status", passes: true},
-		"given another owner":                {was: with(uid, owned), is: with(uid, another)},
-		"with the owner that it had":         {was: with(uid, owned), is: with(uid, owned), passes: true},
-		"freed of its owner":                 {was: with(uid, owned), is: plain, passes: true},
-		"given an owner, which was accepted": {was: plain, is: strings.Replace(with(uid, owned), keys, keys+accepted, 1), passes: true},
+		"scaled":                              {was: plain, is: with(ones, `"replicas":0,`)},
+		"scaled from the default":             {was: with(ones, ""), is: with(ones, `"replicas":0,`)},
+		"scaled to the default":               {was: plain, is: with(ones, ""), passes: true},
+		"scaled, which was so already":        {was: with(ones, `"replicas":0,`), is: with(ones, `"replicas":0,`), passes: true},
+		"scaled, and the risk accepted":       {was: plain, is: strings.Replace(with(ones, `"replicas":0,`), keys, keys+accepted, 1), passes: true},
+		"scaled, and the risk so no more":     {was: with(keys, keys+accepted), is: with(ones, `"replicas":0,`)},
+		"scaled by the subresource":           {was: scale, is: no, sub: "scale"},
+		"scaled up by the subresource":        {was: no, is: scale, sub: "scale", passes: true},
+		"given an owner":                      {was: plain, is: with(uid, owned)},
+		"given an owner by its status":        {was: plain, is: with(uid, owned), sub: "status"},
+		"so, which was accepted with it":      {was: plain, is: strings.Replace(with(uid, owned), keys, keys+accepted, 1), sub: "status", passes: true},
+		"a status, of one by default":         {was: plain, is: with(ones, ""), sub: "status", passes: true},
+		"given another owner":                 {was: with(uid, owned), is: with(uid, another)},
+		"with its owner's name changed":       {was: with(uid, owned), is: with(uid, renamed)},
+		"with its owner's kind changed":       {was: with(uid, owned), is: with(uid, rekinded)},
+		"with its owner's apiVersion changed": {was: with(uid, owned), is: with(uid, regroup)},
+		"with its owner kept longer":          {was: with(uid, owned), is: with(uid, blocking), passes: true},
+		"with the owner that it had":          {was: with(uid, owned), is: with(uid, owned), passes: true},
+		"freed of its owner":                  {was: with(uid, owned), is: plain, passes: true},
+		"given an owner, which was accepted":  {was: plain, is: strings.Replace(with(uid, owned), keys, keys+accepted, 1), passes: true},
 	} {
 		req := request(c.is, c.was)
 		req.Operation, req.SubResource = admissionv1.Update, c.sub

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,18 +49,31 @@ func (cs Claims) Named(deployment string) (Claim, bool) {
 	})
 }
 
+// Unread says of the first claim that can't be read that nobody knows what its versions
+// are; nil where all can.
+func (cs Claims) Unread() error {
+	if c, ok := cs.find(func(c Claim) bool { return c.Unreadable != nil }); ok {
+		return errors.New(c.Holder())
+	}
+	return nil
+}
+
 // Guard refuses to take the pods of a version away that carries traffic by the live
 // routes, those of all VirtualServices for the claim's Service.
 func Guard(l Loss, claim Claim, live []route.Live) (v Verdict) {
 	d, s := release.WorkloadOf(l.Deployment), claim.Status
-	which, share, first := "", "", ""
+	which, share, right := "", "", ""
+	const orElse = ", or cancel the release (kubectl grayscale cancel %[2]s -n %[1]s), or accept the risk with %[3]s: %[4]s on Deployment %[1]s/%[5]s"
 	switch {
 	case d.UID == s.Original.UID:
 		which, share = "original", kept(d, s, live)
-		first = "let the grayscale version take over first (kubectl grayscale takeover %[2]s -n %[1]s)"
+		right = "let the grayscale version take over first (kubectl grayscale takeover %[2]s -n %[1]s)" + orElse
 	case d.Name == s.Clone && (d.UID == s.Grayscale.UID || workload.IsCloneOf(l.Deployment, s)):
 		which, share = "grayscale", given(live)
-		first = "give the traffic back first (kubectl grayscale takeover %[2]s --to original -n %[1]s)"
+		right = "give the traffic back first (kubectl grayscale takeover %[2]s --to original -n %[1]s)" + orElse
+		if l.alone(s) {
+			share, right = "all traffic", "let the release finish first (kubectl grayscale wait %[2]s --for end -n %[1]s)"
+		}
 	}
 	if share == "" {
 		return v
@@ -69,10 +83,16 @@ func Guard(l Loss, claim Claim, live []route.Live) (v Verdict) {
 	at := fmt.Sprintf("Deployment %s/%s", d.Namespace, d.Name)
 	v.guard(accepts(l.Original, intent.Unprotected), intent.Faults{{
 		Kind: intent.Forbidden, At: at, Why: "is " + what + ", and can't be " + say.done,
-		Right: fmt.Sprintf(first+", or cancel the release (kubectl grayscale cancel %[2]s -n %[1]s), or accept the risk with %[3]s: %[4]s on Deployment %[1]s/%[5]s",
-			d.Namespace, s.Task, intent.KeyAccept, intent.Unprotected, s.Original.Name),
+		Right: fmt.Sprintf(right, d.Namespace, s.Task, intent.KeyAccept, intent.Unprotected, s.Original.Name),
 	}}, fmt.Sprintf(say.does+", %s", at, what))
 	return v
+}
+
+// alone says whether the original is gone, or about to be, in a finish: there is no way
+// back, and all traffic is the grayscale version's, also once no route is ours any more.
+func (l Loss) alone(s *release.Status) bool {
+	gone := l.Original == nil || l.Original.GetUID() != s.Original.UID || l.Original.GetDeletionTimestamp() != nil
+	return s.Phase == release.Finishing && gone
 }
 
 // given says what the live routes give the grayscale version; empty: nothing.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
@@ -83,6 +84,40 @@ func TestGuard(t *testing.T) {
 				t.Errorf("yields %q", v.Yields[0])
 			}
 		})
+	}
+}
+
+// TestTheVersionThatStaysKeepsItsPods, from the moment at which a finish takes the original
+// away until the release has ended, whatever routes of ours are left.
+func TestTheVersionThatStaysKeepsItsPods(t *testing.T) {
+	going, anew := original(t, good()), original(t, nil)
+	now := metav1.Now()
+	going.SetDeletionTimestamp(&now)
+	anew.SetUID("another")
+	finishing := func(s *release.Status) { s.Phase = release.Finishing }
+	for _, c := range []struct {
+		name     string
+		status   *release.Status
+		original *unstructured.Unstructured
+		stays    bool
+	}{
+		{"the original is gone", running(finishing), nil, true},
+		{"it goes", running(finishing), going, true},
+		{"another one has its name", running(finishing), anew, true},
+		{"it is gone from a finish in place", running(finishing, func(s *release.Status) { s.Finish = intent.InPlace }), nil, true},
+		{"it is there", running(finishing), original(t, good()), false},
+		{"it is gone before the finish", running(), nil, false},
+	} {
+		claim, _ := decide.ClaimsOf([]release.Service{service(t, "reviews", c.status)}).Named("reviews-v2")
+		v := decide.Guard(decide.Loss{Deployment: cloned(t), By: decide.ByDeletion, Original: c.original}, claim, nil)
+		if !c.stays {
+			told(t, c.name, faults(v))
+			continue
+		}
+		told(t, c.name, faults(v), "is the grayscale version of release reviews-v2, which has all traffic of Service shop/reviews")
+		if right := v.Faults[0].Right; right != "let the release finish first (kubectl grayscale wait reviews-v2 --for end -n shop)" {
+			t.Errorf("%s: says %q", c.name, right)
+		}
 	}
 }
 

@@ -156,7 +156,7 @@ func (c cluster) service() *unstructured.Unstructured {
 
 // claimed has the Service held by release reviews-v2 of that Deployment, as
 // the controller does it.
-func (c cluster) claimed(service, original *unstructured.Unstructured) {
+func (c cluster) claimed(service, original *unstructured.Unstructured, changes ...func(*release.Status)) {
 	c.Helper()
 	status := release.Status{
 		Schema: release.Schema, Task: "reviews-v2", Form: intent.Canary, Phase: release.Starting, Finish: intent.Replace,
@@ -164,6 +164,9 @@ func (c cluster) claimed(service, original *unstructured.Unstructured) {
 		Original:  release.Version{Name: original.GetName(), UID: original.GetUID(), Version: "v1", Images: map[string]string{"reviews": "shop/reviews:1.0"}},
 		Grayscale: release.Version{Name: "reviews-v2", Version: "v2", Images: map[string]string{"reviews": "shop/reviews:2.0"}},
 		Peak:      4,
+	}
+	for _, change := range changes {
+		change(&status)
 	}
 	value, err := json.Marshal(status)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/webhook"
 )
 
@@ -27,12 +28,14 @@ const (
 func (c cluster) split(route string) (service, original, clone, routes *unstructured.Unstructured) {
 	c.Helper()
 	service, original = c.service(), c.deployment(good("weight=25"))
+	original.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "Service", Name: service.GetName(), UID: service.GetUID()}})
 	if err := unstructured.SetNestedField(original.Object, int64(1), "spec", "replicas"); err != nil {
 		c.Fatal(err)
 	}
 	c.made(original)
 	c.claimed(service, original)
 	clone = c.clone()
+	clone.SetOwnerReferences(original.GetOwnerReferences())
 	if err := unstructured.SetNestedField(clone.Object, int64(1), "spec", "replicas"); err != nil {
 		c.Fatal(err)
 	}
@@ -73,6 +76,10 @@ func (c cluster) losses(d *unstructured.Unstructured) map[string]func() error {
 	ctx, patch := c.Context(), client.RawPatch(types.MergePatchType, []byte(noReplica))
 	owner := merge(newOwner)
 	one := client.InNamespace(c.namespace)
+	another := d.GetOwnerReferences()
+	another[0].Kind = "ConfigMap" // of which there is none by that name
+	misled := d.DeepCopy()
+	misled.SetOwnerReferences(another)
 	return map[string]func() error{
 		"deleted": func() error { return c.Delete(ctx, d.DeepCopy()) },
 		"orphaned": func() error {
@@ -85,6 +92,7 @@ func (c cluster) losses(d *unstructured.Unstructured) map[string]func() error {
 		"scaled":                            func() error { return c.SubResource("scale").Patch(ctx, d.DeepCopy(), patch) },
 		"scaled by its spec":                func() error { return c.Patch(ctx, d.DeepCopy(), patch) },
 		"given an owner that is gone":       func() error { return c.Patch(ctx, d.DeepCopy(), owner) },
+		"given an owner of another kind":    func() error { return c.Patch(ctx, misled.DeepCopy(), client.MergeFrom(d)) },
 		"given one by its status":           func() error { return c.Status().Patch(ctx, d.DeepCopy(), owner) },
 		"scaled by an autoscaler": func() error {
 			return as(c.T, "system:serviceaccount:kube-system:horizontal-pod-autoscaler").SubResource("scale").Patch(ctx, d.DeepCopy(), patch)
@@ -164,6 +172,34 @@ func TestWhatGoesPastTheGuard(t *testing.T) {
 	if err := c.Delete(t.Context(), original); err != nil {
 		t.Errorf("the original without traffic: %v", err)
 	}
+}
+
+// TestTheVersionThatStaysKeepsItsPods, once a finish has deleted the original, also with
+// no route of ours any more; and where nobody can read the claim, who takes it away is
+// told so.
+func TestTheVersionThatStaysKeepsItsPods(t *testing.T) {
+	c := as(t, jane)
+	service, original, clone, routes := c.split(ourRoute)
+	c.claimed(service, original, func(s *release.Status) { s.Phase = release.Finishing })
+	for _, o := range []*unstructured.Unstructured{original, routes} {
+		if err := as(t, we).Delete(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says := "is the grayscale version of release reviews-v2, which has all traffic of Service " + c.namespace + "/reviews, and can't be deleted: let the release finish first"
+	if err := until(t.Context(), "the clone is all there is", func() (bool, error) {
+		err := c.Delete(t.Context(), clone.DeepCopy(), client.DryRunAll)
+		return err != nil && strings.Contains(err.Error(), says), nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.refused(c.SubResource("scale").Patch(t.Context(), clone.DeepCopy(), merge(noReplica)), "can't be scaled to 0")
+
+	c.patched(service, annotate(map[string]any{intent.AnnotationStatus: `{"schema":7}`}))
+	c.free(clone)
+	c.warned.taken()
+	c.scaled(clone, noReplica)
+	c.warns("Deployment " + c.namespace + "/reviews-v2: nobody knows whether it carries traffic of a release")
 }
 
 // TestANamespaceThatGoesTakesAllAlong, with a release in it.
