@@ -84,8 +84,8 @@ func (v view) addOwn(p *Plan, share intent.Share) {
 		p.Refused = append(p.Refused, err.Error())
 		return
 	}
-	if wait := v.unready(route.SubsetsOf(made, v.Key)); wait > 0 {
-		p.hold(wait)
+	if wait, rule := v.unready(route.SubsetsOf(made, v.Key)); wait > 0 {
+		p.hold(wait, rule)
 		return
 	}
 	if v.cutsOff() {

@@ -20,10 +20,15 @@ func Make(s Snapshot, now time.Time) Plan {
 		return unread(s, err)
 	}
 	if claim == nil {
-		if p, left := orphans(s, now); left {
-			return p // what the last claim left goes before the next one
+		p, left := orphans(s, now)
+		if left {
+			return s.waiting(p) // what the last claim left goes before the next one
 		}
-		return claimNext(s, now)
+		next := claimNext(s, now)
+		if next.Idle() { // what is left elsewhere waits for the next one, not that for it
+			next.Changes, next.After = p.Changes, p.After
+		}
+		return next
 	}
 	p := proceed(s, claim, now)
 	if p.Idle() {
@@ -50,6 +55,7 @@ func proceed(s Snapshot, claim *release.Status, now time.Time) Plan {
 	if d.Ends {
 		v.disown(&p)
 	}
+	p.routesFirst()
 	d = v.possible(&p, d)
 	p.Status = v.status(d, &p)
 	switch {

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,7 +25,7 @@ func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 	v := view{Snapshot: s, now: now}
 	for _, vs := range s.VirtualServices {
 		service, own := route.OursFor(vs)
-		if own && service == s.Key || !own && holds(vs, s) {
+		if own && service == s.Key || !own && v.holds(vs) {
 			v.routes = append(v.routes, routing{vs: vs, own: own})
 		}
 	}
@@ -151,42 +150,6 @@ func (v view) served(selector map[string]string) bool {
 func (v view) last(clone *unstructured.Unstructured) bool {
 	original := v.deployment(clone.GetLabels()[intent.LabelOf])
 	return v.Service != nil && (original == nil || original.GetDeletionTimestamp() != nil || release.WorkloadOf(original).Replicas == 0)
-}
-
-// removeRules lets our rules outlive the routes by the propagation delay: the
-// Service may be there again before every proxy has forgotten them.
-func (v view) removeRules(p *Plan) bool {
-	for _, rule := range v.ourRules() {
-		since, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationUnused])
-		if err != nil || since.After(v.now) { // which somebody else has written
-			after := rule.DeepCopy()
-			annotate(after, intent.AnnotationUnused, v.now.Format(time.RFC3339Nano))
-			p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "notes since when no route names the subsets"})
-			continue
-		}
-		if left := since.Add(v.Settings.Propagation).Sub(v.now); left > 0 {
-			p.sooner(left)
-			continue
-		}
-		v.remove(p, rule, "takes the subsets of the two versions away")
-	}
-	return len(v.ourRules()) > 0
-}
-
-// holds says whether a VirtualService has routes of ours for the Service. One
-// that names a subset which the user's own rule defines is the user's.
-func holds(vs *unstructured.Unstructured, s Snapshot) bool {
-	for _, rule := range s.DestinationRules {
-		if !route.Ours(rule) && slices.ContainsFunc(route.SubsetNames(rule), func(name string) bool { return strings.HasPrefix(name, route.Reserved) }) {
-			return false
-		}
-	}
-	for _, live := range route.Read(vs) {
-		if live.Service == s.Key {
-			return true
-		}
-	}
-	return false
 }
 
 // isOrphan says whether a clone belongs to no claim of the namespace, and to

@@ -43,11 +43,11 @@ func (v view) calmOrphans(p *Plan) bool {
 	return false
 }
 
-// lostClaim is as much of a claim as is still told: by a rule of ours, which has
+// lostClaim is as much of a claim as is still told: by a near rule of ours, which has
 // the labels that the original had, or else by the two Deployments; nil when
 // nothing tells the versions apart.
 func (v view) lostClaim(original, clone *unstructured.Unstructured) *release.Status {
-	for _, rule := range v.ourRules() {
+	for _, rule := range v.nearRules() {
 		for _, subset := range route.SubsetNames(rule) {
 			labels, _ := route.Selector(rule, subset)
 			if claim := apart(v.Settings.VersionLabel, labels, original, clone); claim != nil && strings.HasPrefix(subset, route.SubsetOriginal) {
@@ -110,7 +110,7 @@ func (v view) leadBack(p *Plan) {
 			p.Refused = append(p.Refused, err.Error())
 			continue
 		}
-		if !same(r.vs, after) && v.unready(v.newSubsets(after)) == 0 {
+		if !same(r.vs, after) && !v.tooYoung(v.newSubsets(after)) {
 			p.Changes = append(p.Changes, Change{Action: Update, Before: r.vs, Object: after, Why: "leads the requests back to the original version"})
 		}
 	}
@@ -128,11 +128,11 @@ func (v view) forgetPods(p *Plan) bool {
 	return len(v.routes) > 0 && v.waitsSince(p, intent.AnnotationGone, "notes since when the clone is gone", v.Settings.Propagation)
 }
 
-// waitsSince notes a time on our rules, and says whether the delay from it is not
+// waitsSince notes a time on our near rules, and says whether the delay from it is not
 // over yet.
 func (v view) waitsSince(p *Plan, annotation, why string, delay time.Duration) bool {
 	waits := false
-	for _, rule := range v.ourRules() {
+	for _, rule := range v.nearRules() {
 		since, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[annotation])
 		if err != nil || since.After(v.now) { // which somebody else has written
 			after := rule.DeepCopy()

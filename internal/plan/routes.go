@@ -140,7 +140,7 @@ func (v view) subsets(vs *unstructured.Unstructured) route.Subsets {
 
 // stands says whether a rule of ours has both subsets of a target.
 func (v view) stands(target route.Target) bool {
-	for _, rule := range v.ourRules() {
+	for _, rule := range v.nearRules() {
 		names := route.SubsetNames(rule)
 		if slices.Contains(names, target.Original) && slices.Contains(names, target.Version) {
 			return true
@@ -217,16 +217,16 @@ func (v view) routesAt(p *Plan, share intent.Share, keep bool) {
 			v.calm(p, r, here)
 			continue
 		}
-		if wait := v.unready(v.newSubsets(after)); wait > 0 {
+		if wait, rule := v.unready(v.newSubsets(after)); wait > 0 {
 			// What is asked needs a subset that is too young; what it takes from the
 			// grayscale version does not wait for that.
-			p.hold(wait)
+			p.hold(wait, rule)
 			here = here.Meet(r.live.Share())
 			if after, err = v.at(r, here); err != nil {
 				p.Refused = append(p.Refused, err.Error())
 				continue
 			}
-			if v.unready(v.newSubsets(after)) > 0 { // the user's own edit needs it
+			if v.tooYoung(v.newSubsets(after)) { // the user's own edit needs it
 				v.calm(p, r, here)
 				continue
 			}
@@ -269,8 +269,8 @@ func (v view) write(p *Plan, before, after *unstructured.Unstructured, why strin
 	if same(before, after) {
 		return
 	}
-	if wait := v.unready(v.newSubsets(after)); wait > 0 {
-		p.hold(wait)
+	if wait, rule := v.unready(v.newSubsets(after)); wait > 0 {
+		p.hold(wait, rule)
 		return
 	}
 	if v.cutsOff() {
@@ -287,10 +287,10 @@ func (v view) cutsOff() bool {
 	return !v.claim.Steps.Done(release.StepPinned) && v.strays() != ""
 }
 
-func (p *Plan) hold(wait time.Duration) {
+func (p *Plan) hold(wait time.Duration, rule string) {
 	p.sooner(wait)
-	if p.Holds == "" {
-		p.Holds = "every proxy must know our subsets before a route names them"
+	if late := "every proxy must know our subsets before a route names them, and " + rule + " is too young for that"; !strings.Contains(p.Holds, late) {
+		p.Holds = sentences(p.Holds, late)
 	}
 }
 

@@ -27,10 +27,38 @@ func (s Snapshot) ourRules() []*unstructured.Unstructured {
 	return out
 }
 
+// near says whether a rule stands where only those write whom all callers of the
+// Service trust with its rules: beside it, or in the mesh's root namespace. What a
+// rule elsewhere says of a release, anybody there may have written: for its own
+// callers alone, and nothing else waits for it.
+func (s Snapshot) near(rule *unstructured.Unstructured) bool {
+	return slices.Contains([]string{s.Key.Namespace, cmp.Or(s.Settings.RootNamespace, Defaults.RootNamespace)}, rule.GetNamespace())
+}
+
+// nearRules are our rules there.
+func (s Snapshot) nearRules() []*unstructured.Unstructured {
+	near, _ := s.parted(s.ourRules())
+	return near
+}
+
+// parted parts rules by that.
+func (s Snapshot) parted(rules []*unstructured.Unstructured) (near, far []*unstructured.Unstructured) {
+	for _, rule := range rules {
+		if s.near(rule) {
+			near = append(near, rule)
+		} else {
+			far = append(far, rule)
+		}
+	}
+	return near, far
+}
+
 // keepRules makes our rules what the routes need. One that is not wanted any
-// more stays until the end: a route may still name its subsets.
+// more stays until the end: a route may still name its subsets. Those that are near
+// come last, so that they tell when all have got a subset.
 func (v view) keepRules(p *Plan) {
-	for _, want := range v.rules.Want {
+	near, far := v.parted(v.rules.Want)
+	for _, want := range slices.Concat(far, near) {
 		there := v.rule(want)
 		switch {
 		case there == nil:
@@ -107,18 +135,30 @@ func (v view) stamp(rule *unstructured.Unstructured) {
 	annotate(rule, intent.AnnotationWritten, v.now.Format(time.RFC3339Nano))
 }
 
-// skew is how far the clocks of two controllers may be apart.
-const skew = 5 * time.Minute
-
-// restamp notes it anew where the clock of the controller that did was so wrong
-// that to wait for its time would hold the release up.
+// restamp notes it anew where it lies in the future: the clock of the controller
+// that did was wrong, or somebody else has written it.
 func (v view) restamp(p *Plan, rule *unstructured.Unstructured) {
-	if at, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationWritten]); err != nil || at.Sub(v.now) < skew {
+	if at, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationWritten]); err != nil || !at.After(v.now) || !v.near(rule) {
 		return
 	}
 	after := rule.DeepCopy()
 	v.stamp(after)
 	p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "notes when it was written, by a clock that is right"})
+}
+
+// writtenAt is when a rule got the last of its subsets, or of its proxies. Of one that
+// is not near, that is not believed where it is later than its creation, which the API
+// server notes in full seconds: what it got since, the near ones got after it.
+func (v view) writtenAt(rule *unstructured.Unstructured) time.Time {
+	made := rule.GetCreationTimestamp().Add(time.Second)
+	at, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationWritten])
+	if err != nil || made.Before(at) && !v.near(rule) {
+		at = made
+	}
+	if at.After(v.now) {
+		return v.now // another clock is ahead: the write can be that young
+	}
+	return at
 }
 
 func annotate(u *unstructured.Unstructured, key, value string) {
@@ -130,34 +170,37 @@ func annotate(u *unstructured.Unstructured, key, value string) {
 	u.SetAnnotations(annotations)
 }
 
-// unready is how long these subsets must still not be named by a route; 0 when
-// every proxy knows them.
-func (v view) unready(subsets []string) time.Duration {
-	wait := time.Duration(0)
+// unready is how long these subsets must still not be named by a route, and the rule
+// that every proxy must know until then; 0 when they do.
+func (v view) unready(subsets []string) (wait time.Duration, rule string) {
 	if len(subsets) == 0 {
-		return 0
+		return 0, ""
 	}
 	for _, want := range v.rules.Want {
-		there := v.rule(want)
-		if there == nil || slices.ContainsFunc(subsets, func(s string) bool {
+		there, left := v.rule(want), v.Settings.Propagation // the write that adds it is on its way
+		if there != nil && !slices.ContainsFunc(subsets, func(s string) bool {
 			return slices.Contains(route.SubsetNames(want), s) && !slices.Contains(route.SubsetNames(there), s)
 		}) {
-			return v.Settings.Propagation // the write that adds it is on its way
+			left = v.writtenAt(there).Add(v.Settings.Propagation).Sub(v.now)
 		}
-		at, err := time.Parse(time.RFC3339Nano, there.GetAnnotations()[intent.AnnotationWritten])
-		switch {
-		case err != nil:
-			at = there.GetCreationTimestamp().Time
-		case at.After(v.now):
-			at = v.now // another controller's clock is ahead: the write can be that young
+		if left > wait {
+			wait, rule = left, objectName(want)
 		}
-		wait = max(wait, at.Add(v.Settings.Propagation).Sub(v.now))
 	}
-	return wait
+	return wait, rule
 }
 
+// tooYoung says whether there is one.
+func (v view) tooYoung(subsets []string) bool {
+	wait, _ := v.unready(subsets)
+	return wait > 0
+}
+
+// dropRules takes them away, those that are near first: whoever keeps one elsewhere
+// from that keeps no other.
 func (v view) dropRules(p *Plan) {
-	for _, rule := range v.ourRules() {
+	near, far := v.parted(v.ourRules())
+	for _, rule := range slices.Concat(near, far) {
 		v.remove(p, rule, "takes the subsets of the two versions away")
 	}
 }

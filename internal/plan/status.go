@@ -77,7 +77,7 @@ func (v view) mark(s *release.Status, d release.Decision) {
 func (v view) conditions(s *release.Status, d release.Decision, p *Plan) {
 	o := v.observation
 	message := d.Message
-	if message == "" {
+	if message == "" || strings.HasPrefix(p.Holds, message+"; ") { // and which rule that is
 		message = p.Holds
 	}
 	moving := message != "" || len(p.Changes) > 0

@@ -177,7 +177,7 @@ func (v *view) observe(asked release.Asked) release.Observation {
 	asked.Managed, asked.Source = v.managers()
 	asked.Unrouted = v.unrouted()
 	return release.Observation{
-		Now: v.now, Status: v.claim, Asked: asked, Routes: v.seen(), Rules: len(v.ourRules()) > 0, Strict: v.rules.StrictWhy,
+		Now: v.now, Status: v.claim, Asked: asked, Routes: v.seen(), Rules: len(v.nearRules()) > 0, Strict: v.rules.StrictWhy,
 		Clone: v.theCloneSide(), Origin: v.theOriginalSide(), Impostors: v.impostors(), Twins: v.twins(),
 		Propagation: set.Propagation, Drain: set.Drain, Hold: set.Hold,
 	}
