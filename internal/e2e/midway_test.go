@@ -10,8 +10,9 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
-// versionsMeddled: at half the traffic the original is scaled and rolled out, and
-// the grayscale version's Deployment is deleted: it comes back, and its share.
+// versionsMeddled: at half the traffic the original is scaled, rolled out, and back
+// after another step, which takes that step back, too; and the grayscale version's
+// Deployment is deleted: it comes back, and its share.
 // Then the original is deleted while the other version has all traffic, which
 // ends as a finish by replace does.
 func versionsMeddled(t *testing.T) {
@@ -36,6 +37,14 @@ func versionsMeddled(t *testing.T) {
 	w.rolledOut("reviews-v1")
 	w.until("a word of the change", func(s *release.Status) bool { return s.Is(release.OriginalChanged) })
 	tr.seen(50)
+
+	tr.phase("rolled back", only("v1", "v2"))
+	w.annotate("reviews-v1", "weight=60")
+	w.untilLive("60")
+	w.kubectl("rollout", "undo", "deployment", "reviews-v1") // writes the intent that the older ReplicaSet holds
+	w.untilLive("50")
+	w.rolledOut("reviews-v1")
+	tr.seen(20)
 
 	uid := w.get(deployments, "reviews-v2").GetUID()
 	tr.phase("deleted", only("v1", "v2"))

@@ -23,6 +23,10 @@ func orphaned(t *testing.T) {
 	}
 	tr.more(30)
 	tr.phase("50 %", split("v1", "v2", 50))
+	other.kubectl("set", "image", "deployment/reviews-v1", "app=example/reviews:v1.1")
+	other.rolledOut("reviews-v1")
+	other.annotate("reviews-v1", "weight=60")
+	other.untilLive("60")
 	w.withoutController()
 
 	begun := time.Now()
@@ -33,6 +37,11 @@ func orphaned(t *testing.T) {
 	w.kubectl("set", "image", "deployment/reviews-v1", "app=example/reviews:v1.1")
 	w.kubectl("rollout", "undo", "deployment", "reviews-v1")
 	w.rolledOut("reviews-v1")
+	if out, err := other.once(other.namespace, "", "rollout", "undo", "deployment", "reviews-v1"); err == nil || !strings.Contains(out, "failed calling webhook") {
+		t.Errorf("a roll-back to an older intent without a controller: %v, want it refused: %s", err, out)
+	}
+	other.kubectl("set", "image", "deployment/reviews-v1", "app=example/reviews:v1")
+	other.rolledOut("reviews-v1")
 	tr.seen(100)
 
 	tr.phase("cancelled by hand", only("v1", "v2"))

@@ -73,6 +73,7 @@ var sideBySide = []scenario{
 	{"ScaledUp", scaledUp},
 	{"Connected", connected},
 	{"Churned", churned},
+	{"ForgedByATenant", forgedByATenant},
 	{"RoutesFrozen", routesFrozen},
 	{"RuleDeleted", ruleDeleted},
 	{"Soak", soaked},
