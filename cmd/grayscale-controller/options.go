@@ -18,7 +18,7 @@ type options struct {
 	settings                             plan.Settings
 	bindAddress                          string
 	webhookPort, metricsPort, healthPort int
-	certDir, namespace, account          string
+	certDir, namespace                   string
 	leaderElect                          bool
 	logLevel                             string
 }
@@ -30,7 +30,7 @@ func defaults() options {
 	}
 	return options{
 		settings: plan.Defaults, webhookPort: 9443, metricsPort: 8080, healthPort: 8081,
-		certDir: "/tmp/certs", namespace: namespace, account: "grayscale-controller", logLevel: "info",
+		certDir: "/tmp/certs", namespace: namespace, logLevel: "info",
 	}
 }
 
@@ -40,7 +40,6 @@ func (o *options) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&o.metricsPort, "metrics-port", o.metricsPort, "port of /metrics")
 	flags.IntVar(&o.healthPort, "health-port", o.healthPort, "port of /healthz and /readyz")
 	flags.StringVar(&o.certDir, "cert-dir", o.certDir, "directory that the webhooks' certificate is kept in")
-	flags.StringVar(&o.account, "service-account", o.account, "the ServiceAccount that this process runs as")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "let only one replica write")
 	flags.StringVar(&o.settings.VersionLabel, "version-label", "", "pod label that tells versions apart, tried before version and app.kubernetes.io/version")
 	flags.StringVar(&o.settings.RootNamespace, "root-namespace", o.settings.RootNamespace, "root namespace of the mesh")
@@ -64,6 +63,7 @@ func (o options) logger() (*zap.Logger, error) {
 
 func (o options) address(port int) string { return net.JoinHostPort(o.bindAddress, strconv.Itoa(port)) }
 
+// user is how the API server names us, by our ServiceAccount.
 func (o options) user() string {
-	return "system:serviceaccount:" + o.namespace + ":" + o.account
+	return "system:serviceaccount:" + o.namespace + ":" + name
 }

@@ -7,12 +7,9 @@ import (
 	"net/http"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -81,7 +78,7 @@ func manager(o options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	return ctrl.NewManager(config, ctrl.Options{
-		Cache:                  caches(o),
+		Cache:                  controller.CacheOptions(),
 		Client:                 client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:                server.Options{BindAddress: o.address(o.metricsPort)},
 		HealthProbeBindAddress: o.address(o.healthPort),
@@ -91,16 +88,6 @@ func manager(o options) (ctrl.Manager, error) {
 		LeaseDuration:                 &duration, RenewDeadline: &renewal, RetryPeriod: &retry,
 		GracefulShutdownTimeout: ptr.To(20 * time.Second),
 	})
-}
-
-// caches adds to the reconciler's the one Secret that is ours: we may list no
-// other.
-func caches(o options) cache.Options {
-	all := controller.CacheOptions()
-	all.ByObject[&corev1.Secret{}] = cache.ByObject{Namespaces: map[string]cache.Config{
-		o.namespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", certSecret)},
-	}}
-	return all
 }
 
 // healthy adds the probes.

@@ -43,9 +43,3 @@ func leading(before, after client.Object) bool {
 	a, also := after.(*unstructured.Unstructured)
 	return !ok || !also || !reflect.DeepEqual(b.Object["spec"], a.Object["spec"])
 }
-
-// touched says whether one of the two has anything of ours, or the labels of
-// the pods have changed; the watch sorts out by claim which Services to look at.
-func touched(before, after client.Object) bool {
-	return before.GetResourceVersion() != after.GetResourceVersion()
-}

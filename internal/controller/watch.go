@@ -8,8 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -198,7 +200,7 @@ func (r *Reconciler) Setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("release").
 		Watches(snapshot.Object(snapshot.Services), handler.EnqueueRequestsFromMapFunc(w.service), only(mattering)).
 		Watches(snapshot.Object(snapshot.Services), handler.EnqueueRequestsFromMapFunc(w.sibling), only(leading)).
-		Watches(snapshot.Object(snapshot.Deployments), handler.EnqueueRequestsFromMapFunc(w.deployment), only(touched)).
+		Watches(snapshot.Object(snapshot.Deployments), handler.EnqueueRequestsFromMapFunc(w.deployment), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		Watches(snapshot.Object(snapshot.EndpointSlices), handler.EnqueueRequestsFromMapFunc(w.slice)).
 		Watches(snapshot.Object(snapshot.VirtualServices), handler.EnqueueRequestsFromMapFunc(w.virtualService)).
 		Watches(snapshot.Object(snapshot.DestinationRules), handler.EnqueueRequestsFromMapFunc(w.destinationRule)).
