@@ -1,5 +1,5 @@
-// Package apply writes a plan, in its order, and stops at the first write that
-// fails: what follows could rest on it. The next pass plans anew.
+// Package apply writes a plan, in its order, but for what rests on a write that
+// failed. The next pass plans anew.
 package apply
 
 import (
@@ -21,21 +21,44 @@ import (
 // FieldOwner is the controller's name in managedFields.
 const FieldOwner = client.FieldOwner(plan.FieldManager)
 
-// Plan writes the changes and then the Service's annotations. With a dry-run
-// client (client.NewDryRunClient) nothing is kept.
+// Plan writes the changes and, where all are written, the Service's annotations.
+// What was refused, or lost a race, keeps nothing from being written that does not
+// rest on it; where there is no answer, nothing more is tried. With a dry-run client
+// (client.NewDryRunClient) nothing is kept.
 func Plan(ctx context.Context, c client.Client, p plan.Plan, service *unstructured.Unstructured) error {
+	var failed []plan.Change
+	var failure error
 	for _, change := range p.Changes {
-		if err := write(ctx, c, change); err != nil {
-			return fmt.Errorf("%s: %w", describe(change), err)
+		if change.Skips(failed) {
+			continue
+		}
+		err := write(ctx, c, change)
+		if err == nil {
+			continue
+		}
+		failed, failure = append(failed, change), and(failure, fmt.Errorf("%s: %w", describe(change), err))
+		if !IsRace(err) && !IsRefused(err) {
+			return failure
 		}
 	}
-	if len(p.Annotations) == 0 {
-		return nil
+	if failure != nil || len(p.Annotations) == 0 {
+		return failure
 	}
 	if err := annotate(ctx, c, service, p.Annotations); err != nil {
 		return fmt.Errorf("writing the status of Service %s: %w", client.ObjectKeyFromObject(service), err)
 	}
 	return nil
+}
+
+// and is both errors; a refusal first, for it is what lasts.
+func and(before, err error) error {
+	switch {
+	case before == nil:
+		return err
+	case IsRefused(err) && !IsRefused(before):
+		before, err = err, before
+	}
+	return fmt.Errorf("%w; %w", before, err)
 }
 
 var verbs = map[plan.Action]string{

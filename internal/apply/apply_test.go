@@ -210,6 +210,21 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestRefusedElsewhere: what is refused, or lost a race, keeps only that from being
+// written which rests on it.
+func TestRefusedElsewhere(t *testing.T) {
+	routes := schema.GroupResource{Group: "networking.istio.io", Resource: "virtualservices"}
+	for _, err := range []error{apierrors.NewForbidden(routes, "new", errors.New("frozen")), apierrors.NewConflict(routes, "new", errors.New("changed"))} {
+		c := world(t)
+		p, s := everything(t, c)
+		c.fails, c.err = inOrder[0], err
+		if got := apply.Plan(ctx, c, p, s); !errors.Is(got, err) {
+			t.Errorf("got %v, want %v", got, err)
+		}
+		want(t, c.calls, inOrder[:2]...)
+	}
+}
+
 func TestDryRun(t *testing.T) {
 	c := world(t)
 	p, s := everything(t, c)

@@ -109,8 +109,8 @@ type Event struct {
 	Message string
 }
 
-// Plan is what to do now. Changes are written in order, and the first that
-// fails ends the pass; Status is written after them.
+// Plan is what to do now. Changes are written in order, but for what rests on one
+// that failed; Status is written after them, once all are.
 type Plan struct {
 	Changes []Change
 	Events  []Event

@@ -46,6 +46,7 @@ type cluster struct {
 	ways      []plan.Way
 	strangers []plan.Stranger
 	admits    func(*unstructured.Unstructured) // a mutating policy for what is ours; nil: none
+	frozen    string                           // a namespace in which nothing of ours can be written
 	webhook   bool                             // our routes are put back in what somebody else writes
 	log       []string
 	judge     judge

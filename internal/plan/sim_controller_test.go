@@ -110,21 +110,33 @@ func (c *cluster) pass(key types.NamespacedName) (wrote bool, after time.Duratio
 		}
 		return false, p.After
 	}
+	var failed []plan.Change
+	before := c.writes
 	for _, change := range p.Changes {
+		if change.Skips(failed) {
+			continue
+		}
 		if err := c.apply(change); err != nil {
+			failed = append(failed, change)
 			c.say("failed  %s %s: %v", change.Action, keyOf(target(change)), err)
-			return true, 0
+			continue
 		}
 		c.say("%-7s %s: %s", change.Action, keyOf(target(change)), change.Why)
 		if c.wrote() {
 			return true, 0
 		}
 	}
+	if len(failed) > 0 {
+		return c.frozen == "" || c.writes > before, retried
+	}
 	if len(p.Annotations) > 0 {
 		c.annotateService(s.Service, p)
 	}
 	return true, p.After
 }
+
+// retried is when what failed is tried again.
+const retried = 5 * time.Second
 
 // wrote counts a write, lets the judge look at it, and says whether the
 // controller dies now.
@@ -149,6 +161,9 @@ func target(change plan.Change) *unstructured.Unstructured {
 func (c *cluster) apply(change plan.Change) error {
 	key := keyOf(target(change))
 	there := c.objects[key]
+	if c.frozen != "" && target(change).GetNamespace() == c.frozen {
+		return fmt.Errorf("%s: namespace %s is frozen", key, c.frozen)
+	}
 	switch change.Action {
 	case plan.Create:
 		if there != nil {

@@ -238,11 +238,8 @@ func differs(before, after *release.Status) bool {
 		}
 		return []any{s.Phase, s.Steps, live, s.Peak, strict, truths}
 	}
-	// What an intent reaches must be known before anything else appears; while the
-	// routes are written for it, the write that tells what is live tells that, too.
-	shifting := after.Is(release.Progressing) && after.Condition(release.Progressing).Reason == release.ReasonShifting
-	acted := before.Intent != after.Intent && !shifting
-	return acted || !reflect.DeepEqual(lasting(before), lasting(after))
+	// What an intent reaches must be known before anything else appears.
+	return before.Intent != after.Intent || !reflect.DeepEqual(lasting(before), lasting(after))
 }
 
 // waitsForSource says whether the release waits for a change that Git, or whoever

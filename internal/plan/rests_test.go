@@ -1,0 +1,79 @@
+package plan_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
+)
+
+// freezes has the API server refuse what we write in a namespace; "" ends that.
+func freezes(namespace string) step {
+	return func(c *cluster) {
+		c.say("world   namespace %q is frozen", namespace)
+		c.frozen = namespace
+	}
+}
+
+// edgeRule is a rule for the Service that callers of namespace edge see, so that
+// they need one of ours beside it.
+const edgeRule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: edge}
+spec:
+  host: reviews.shop.svc.cluster.local
+  exportTo: ["."]
+  trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 10}}}
+`
+
+// TestANamespaceThatTakesNoWrite keeps nothing from leaving the grayscale version
+// elsewhere, and the release from its end only as long as routes there lead to it.
+func TestANamespaceThatTakesNoWrite(t *testing.T) {
+	t.Run("of a route", func(t *testing.T) {
+		c := newCluster(t, reviews, plainRoute, gatewayRoute)
+		asks("weight=50")(c)
+		c.settle()
+		freezes("edge")(c)
+		annotate("end=cancel")(c)
+		c.goOn(5 * time.Minute)
+		if got := c.live("VirtualService shop/reviews"); got != 0 {
+			c.fail("the Service's own route still gives %v", got)
+		}
+		if c.get("Deployment shop/reviews-v2") == nil || c.phase().Ended() {
+			c.fail("the clone is gone, and a route leads to it")
+		}
+		freezes("")(c)
+		c.settle()
+		c.leftNothing(t)
+	})
+	t.Run("of a rule", func(t *testing.T) {
+		c := newCluster(t, reviews, plainRoute)
+		asks("weight=50")(c)
+		c.settle()
+		freezes("edge")(c)
+		c.userApplies(edgeRule)
+		c.goOn(time.Minute)
+		annotate("weight=10")(c)
+		c.goOn(time.Minute)
+		if got := c.live("VirtualService shop/reviews"); got != 1000 {
+			c.fail("the route gives %v, and 10 %% were asked", got)
+		}
+		annotate("end=cancel")(c)
+		c.goOn(5 * time.Minute)
+		if c.phase() != release.Phase("") {
+			c.fail("the release is %s", c.phase())
+		}
+		c.leftNothing(t)
+	})
+}
+
+// live is what a VirtualService's routes give the grayscale version; the most of them.
+func (c *cluster) live(key string) (most intent.Weight) {
+	for _, l := range route.Read(c.get(key)) {
+		most = max(most, l.Max)
+	}
+	return most
+}
