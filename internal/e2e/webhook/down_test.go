@@ -80,7 +80,7 @@ func TestWithTheControllerDown(t *testing.T) {
 	c.status(d, itsStatus)
 	c.scaled(clone, oneReplica)
 	c.patched(d, annotate(map[string]any{intent.KeyTraffic: "original"}))
-	c.patched(d, annotate(map[string]any{intent.KeyEnd: "cancel"}))
+	c.patched(d, annotate(map[string]any{intent.KeyEnd: "cancel", intent.KeyTraffic: nil, intent.KeyWeight: nil}))
 	c.made(deployment(c.namespace, "plain", nil))
 	start := time.Now()
 	c.patched(c.virtualService("reviews"), annotate(map[string]any{"a": "b"}))

@@ -186,7 +186,7 @@ func TestTheVersionThatStaysKeepsItsPods(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	says := "is the grayscale version of release reviews-v2, which has all traffic of Service " + c.namespace + "/reviews, and can't be deleted: let the release finish first"
+	says := "is the grayscale version of release reviews-v2, which has all traffic of Service " + c.namespace + "/reviews, and can't be deleted; let the release finish first"
 	if err := until(t.Context(), "the clone is all there is", func() (bool, error) {
 		err := c.Delete(t.Context(), clone.DeepCopy(), client.DryRunAll)
 		return err != nil && strings.Contains(err.Error(), says), nil
