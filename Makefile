@@ -36,7 +36,7 @@ else
 endif
 
 .PHONY: test
-test: lint unit e2e demo-short ## all tests: lint, pure rooms, API server, real traffic, short demo
+test: lint unit e2e demo-short rights ## all tests: lint, pure rooms, API server, real traffic, short demo, rights
 
 .PHONY: lint
 lint: $(LINT) ## golangci-lint over both modules; depguard holds the arrows
@@ -57,11 +57,11 @@ unit: ## tests that need no mesh, with the race detector
 	@cd internal/route/judge && CGO_ENABLED=0 go test ./...
 	@cd internal/testbed && CGO_ENABLED=0 go test $$(go list ./... | grep -v /selftest)
 
-# Which rights the controller used in any of the testbeds.
+# Which rights the controller used in any of the testbeds, since e2e began.
 USES := $(CURDIR)/bin/uses.jsonl
 INSIDE = bin/testbed run --uses $(USES)
 .PHONY: e2e
-e2e: testbed ## scenarios under load, on the real mesh; the controller's rights
+e2e: testbed ## scenarios under load, on the real mesh
 	@rm -f $(USES)
 	@($(INSIDE) --bare -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/webhook ./internal/e2e/differential && \
 		$(INSIDE) -- go test -count=1 -p 1 -timeout 10m ./internal/e2e/plugin ./internal/e2e/docs && \
@@ -69,11 +69,14 @@ e2e: testbed ## scenarios under load, on the real mesh; the controller's rights
 	$(INSIDE) -- go test -count=1 -timeout 15m ./internal/e2e && \
 		$(INSIDE) --slow-istiod=5s --install-flag=--propagation-delay=7s -- go test -count=1 -timeout 10m ./internal/e2e -slow; main=$$?; \
 	wait $$side && exit $$main
+
+.PHONY: rights
+rights: ## after e2e: what the controller used there, and since, and what it may
 	@go test -count=1 -v ./internal/e2e/leastrights -uses $(USES)
 
 .PHONY: races
 races: testbed ## a thousand intents for one Service, on two API servers; takes the whole machine
-	@bin/testbed run --api-servers=2 -- go test -count=1 -timeout 10m ./internal/e2e/races
+	@$(INSIDE) --api-servers=2 -- go test -count=1 -timeout 10m ./internal/e2e/races
 
 .PHONY: bench
 bench: testbed ## what admission adds to the time of a create, related and unrelated
@@ -100,7 +103,7 @@ fuzz: ## every fuzzer for FUZZTIME=10m
 .PHONY: demo-short
 demo-short: testbed ## the demo with fewer requests, as the tests run it
 	@CGO_ENABLED=0 go build -o bin/demo ./internal/demo
-	@bin/testbed run --bare -- bin/demo --short
+	@$(INSIDE) --bare -- bin/demo --short
 
 .PHONY: dist
 IMAGE ?= grayscale-controller:$(VERSION)

@@ -19,7 +19,7 @@ var usesPath = flag.String("uses", "", "absolute path of the file that testbed r
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *usesPath == "" {
-		fmt.Fprintln(os.Stderr, "this compares what all tests in testbeds have used (run: make e2e): -uses is missing")
+		fmt.Fprintln(os.Stderr, "this compares what all tests in testbeds have used (run: make e2e rights): -uses is missing")
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
