@@ -24,7 +24,7 @@ metadata: {name: front-%d, namespace: edge}
 spec: {hosts: [front.example.com], http: [{route: [{destination: {host: reviews.shop.svc.cluster.local}}]}]}
 `, n))...)
 	}
-	for routes, want := range map[bool]string{true: "has routes in 129 VirtualServices of other namespaces", false: ""} {
+	for routes, want := range map[bool]string{true: "has routes in 97 VirtualServices of other namespaces", false: ""} {
 		if got := refusals(s, decide.Question{Service: s.Key, Mesh: true, Routes: routes}).Error(); want == "" && got != "" || !strings.Contains(got, want) {
 			t.Errorf("routes asked for: %v: %q, want %q", routes, got, want)
 		}

@@ -46,7 +46,7 @@ func (p Plan) and(q Plan) Plan {
 
 // proceed takes the running release one pass on.
 func proceed(s Snapshot, claim *release.Status, now time.Time) Plan {
-	v := look(s, claim, now)
+	v := look(s, claim.Until(now), now)
 	d := release.Decide(v.observation)
 	p := Plan{After: d.After, Holds: d.Message}
 	for _, do := range d.Do {

@@ -90,6 +90,7 @@ var midways = []scenario{
 	{"admission: a policy adds to what is ours", none, []step{defaults, asks("weight=50"), annotate("weight=20"), annotate("end=cancel")}, release.Cancelled},
 	{"clock: the next controller's is a minute behind", none, []step{ahead(time.Minute), annotate("end=cancel")}, release.Cancelled},
 	{"clock: the next controller's is an hour behind", plain, []step{ahead(time.Hour), annotate("end=cancel")}, release.Cancelled},
+	{"clock: the next controller's is an hour behind, while it drains", plain, []step{asks("weight=50"), cancellingThen(dated(time.Hour))}, release.Cancelled},
 	{"name: taken while the pins propagate", plain, []step{starting(applies(takesName)), deletes("Deployment shop/reviews-v2"), annotate("end=cancel")}, release.Cancelled},
 	{"name: taken before", []string{reviews, plainRoute, takesName}, []step{asks(), annotate("name=books"), annotate("end=cancel")}, release.Cancelled},
 	{"name: of a version that is no DNS label", plain, []step{asks("version=2.0_RC", "weight=10"), annotate("end=cancel")}, release.Cancelled},

@@ -52,3 +52,20 @@ func ahead(by time.Duration) step {
 		c.put(rule)
 	}
 }
+
+// dated lets the clock of the controller that noted the steps so far be that much
+// ahead of its successor's.
+func dated(by time.Duration) step {
+	return func(c *cluster) {
+		c.say("world   the next controller's clock is %s behind", by)
+		claim := c.claim(reviewsKey).DeepCopy()
+		for step, at := range claim.Steps {
+			claim.Steps[step] = at.Add(by)
+		}
+		service := c.get("Service shop/reviews").DeepCopy()
+		annotations := service.GetAnnotations()
+		annotations[intent.AnnotationStatus] = claim.Annotation()
+		service.SetAnnotations(annotations)
+		c.put(service)
+	}
+}

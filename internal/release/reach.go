@@ -12,12 +12,12 @@ import (
 type Reach string
 
 // digestSize is a digest's length in bytes. Nobody finds two names of one digest
-// among its 72 bits: with the one, that its owner may change, the other would be
+// among its 96 bits: with the one, that its owner may change, the other would be
 // moved, too.
-const digestSize = 12
+const digestSize = 16
 
 // MostReach is how many VirtualServices of other namespaces a release can move.
-const MostReach = 128
+const MostReach = 96
 
 // ReachOf gives the Reach of as many names, as namespace/name, as the status has
 // room for, in their order.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -213,4 +214,18 @@ func (s *Status) DeepCopy() *Status {
 		panic(err)
 	}
 	return &c
+}
+
+// Until is the status as it was by that time. A step that was noted later was so by
+// another controller's clock, which was ahead: it counts from now, for nobody knows
+// since when it was done.
+func (s *Status) Until(now time.Time) *Status {
+	out := *s
+	out.Steps = maps.Clone(s.Steps)
+	for step, at := range out.Steps {
+		if at.After(now) {
+			out.Steps[step] = now
+		}
+	}
+	return &out
 }
