@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -45,6 +46,7 @@ var deploymentPaths = []string{webhook.PathMutateDeployment, webhook.PathValidat
 const (
 	newImage   = `{"spec":{"template":{"spec":{"containers":[{"name":"reviews","image":"shop/reviews:1.1"}]}}}}`
 	podLabel   = `{"spec":{"template":{"metadata":{"labels":{"team":"x"}}}}}`
+	podChart   = `{"spec":{"template":{"metadata":{"labels":{"helm.sh/chart":"shop-1.1"}}}}}`
 	podNote    = `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"now"}}}}}`
 	oneReplica = `{"spec":{"replicas":1}}`
 	noReplica  = `{"spec":{"replicas":0}}`
@@ -84,6 +86,11 @@ func TestWhatReachesUsOfAnOriginal(t *testing.T) {
 		{what: "another's annotation", write: set(map[string]any{"a": "b"})},
 		{what: "a label", write: func() { c.patched(d, metadata("labels", map[string]any{"a": "b"})) }},
 		{what: "a pod label", reaches: true, write: func() { c.patched(d, podLabel) }},
+		{what: "the chart's label", write: func() { c.patched(d, podChart) }},
+		{what: "another chart", write: func() { c.patched(d, strings.Replace(podChart, "1.1", "1.0", 1)) }},
+		{what: "no chart and no other label", reaches: true, write: func() {
+			c.patched(d, `{"spec":{"template":{"metadata":{"labels":{"helm.sh/chart":null,"team":null}}}}}`)
+		}},
 		{what: "a weight", reaches: true, write: set(map[string]any{intent.KeyWeight: "20"})},
 		{what: "back to the original", write: set(map[string]any{intent.KeyTraffic: "original"})},
 		{what: "to the policy", reaches: true, write: set(map[string]any{intent.KeyTraffic: nil})},
