@@ -14,7 +14,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/webhook/decide"
 )
 
-// reader reads what decisions need, from the API server itself.
+// reader reads what decisions need, from the API server itself but for Deployments.
 type reader struct {
 	live     client.Reader
 	settings plan.Settings

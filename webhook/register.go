@@ -51,7 +51,7 @@ func Register(mgr manager.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	live := snapshot.NewLean(api)
+	live := near{snapshot.NewLean(api), o.Cached}
 	read := reader{live: live, settings: o.Settings}
 	mesh := mesh{live: live, cached: o.Cached, settings: o.Settings, ways: o.Ways}
 	decoder := admission.NewDecoder(mgr.GetScheme())

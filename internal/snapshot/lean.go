@@ -22,12 +22,9 @@ type Lean struct {
 }
 
 const (
-	// pagesAtOnce and the page sizes bound what is in memory unslimmed. A namespace
-	// of large objects takes two, for Services and Deployments: the others are for
-	// other people.
+	// pagesAtOnce and the page size bound what is in memory unslimmed. A namespace
+	// of large objects takes one or two: the others are for other people.
 	pagesAtOnce = 4
-	// fewest is the page size of the Deployments, which may be of 1.5 MB each.
-	fewest = 10
 	// listTime ends a list whose askers have all given up.
 	listTime = 10 * time.Second
 )
@@ -88,9 +85,7 @@ func (l *Lean) shared(ctx context.Context, to *unstructured.UnstructuredList, o 
 func read[L client.ObjectList](ctx context.Context, l *Lean, o client.ListOptions, empty func() L, take func(L)) error {
 	for left := o.Limit; ; {
 		page := empty()
-		if o.Limit = pageSize; page.GetObjectKind().GroupVersionKind().Kind == Deployments.Kind+"List" {
-			o.Limit = fewest
-		}
+		o.Limit = pageSize
 		if left > 0 {
 			o.Limit = min(o.Limit, left)
 		}

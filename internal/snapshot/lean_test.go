@@ -77,7 +77,6 @@ func TestLean(t *testing.T) {
 		"none":                {kind: snapshot.Services, pages: []int64{50}},
 		"one page":            {kind: snapshot.Services, size: 50, pages: []int64{50}, items: 50},
 		"some pages":          {kind: snapshot.Services, size: 101, pages: []int64{50, 50, 50}, items: 101},
-		"larger objects":      {kind: snapshot.Deployments, size: 25, pages: []int64{10, 10, 10}, items: 25},
 		"a limit":             {kind: snapshot.Services, size: 200, limit: 70, pages: []int64{50, 20}, items: 70, more: true},
 		"a limit of one page": {kind: snapshot.Services, size: 200, limit: 50, pages: []int64{50}, items: 50, more: true},
 		"a limit of them all": {kind: snapshot.Services, size: 70, limit: 70, pages: []int64{50, 20}, items: 70},
