@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -73,8 +74,7 @@ func (a admission) set(ctx context.Context, present bool) error {
 		}
 	}
 	err := wait.PollUntilContextTimeout(ctx, poll, soon, true, func(ctx context.Context) (bool, error) {
-		asked, err := a.asked(ctx)
-		return asked == present, err
+		return a.asked(ctx, present)
 	})
 	if err != nil {
 		return fmt.Errorf("waiting until the API server knows that webhooks are there (%t): %w", present, err)
@@ -82,8 +82,9 @@ func (a admission) set(ctx context.Context, present bool) error {
 	return nil
 }
 
-// asked says whether the webhooks are: whether a clone of nobody's is refused.
-func (a admission) asked(ctx context.Context) (bool, error) {
+// asked says whether the webhooks answer, or else whether nobody asks them: whether
+// a clone of nobody's is refused. That they are asked, and don't answer, is neither.
+func (a admission) asked(ctx context.Context, want bool) (bool, error) {
 	labels := map[string]string{"app": "probe"}
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
 		Namespace: a.namespace, Name: "probe", Labels: map[string]string{intent.LabelTask: "probe", intent.LabelOf: "probe"},
@@ -91,9 +92,14 @@ func (a admission) asked(ctx context.Context) (bool, error) {
 	d.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
 	d.Spec.Template.Labels = labels
 	d.Spec.Template.Spec.Containers = append(d.Spec.Template.Spec.Containers, container)
-	err := a.cluster.Create(ctx, d, client.DryRunAll)
-	if apierrors.IsForbidden(err) || apierrors.IsInternalError(err) {
-		return true, nil
+	switch err := a.cluster.Create(ctx, d, client.DryRunAll); {
+	case err == nil:
+		return !want, nil
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "validate.deployments.grayscale.dev"):
+		return want, nil
+	case apierrors.IsInternalError(err):
+		return false, nil
+	default:
+		return false, err
 	}
-	return false, err
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // How much is measured: rounds of turns, creates of each kind in a turn, and
@@ -40,11 +39,7 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("KUBECONFIG: %w", err)
 	}
 	config.QPS = -1
-	cluster, err := client.New(config, client.Options{})
-	if err != nil {
-		return err
-	}
-	s, err := openShop(ctx, cluster)
+	s, err := openShop(ctx, config)
 	if err != nil {
 		return err
 	}
