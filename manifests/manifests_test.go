@@ -180,7 +180,8 @@ func TestReplicas(t *testing.T) {
 	budget := typed[policyv1.PodDisruptionBudget](t, objects, "PodDisruptionBudget")[0]
 	network := typed[networkingv1.NetworkPolicy](t, objects, "NetworkPolicy")[0]
 	spread := d.Spec.Template.Spec.TopologySpreadConstraints
-	if *d.Spec.Replicas != 2 || budget.Spec.MaxUnavailable.IntValue() != 1 || len(spread) != 1 || spread[0].WhenUnsatisfiable != corev1.ScheduleAnyway {
+	if *d.Spec.Replicas != 2 || budget.Spec.MaxUnavailable.IntValue() != 1 || len(spread) != 1 || spread[0].MaxSkew != 1 ||
+		spread[0].TopologyKey != corev1.LabelHostname || spread[0].WhenUnsatisfiable != corev1.ScheduleAnyway {
 		t.Errorf("%d replicas, budget %+v, spread %+v", *d.Spec.Replicas, budget.Spec, spread)
 	}
 	for what, selector := range map[string]*metav1.LabelSelector{
