@@ -32,6 +32,16 @@ func (v *view) autoscaler(d *unstructured.Unstructured) (found *unstructured.Uns
 	return found
 }
 
+// unknownScaler stands for an autoscaler that may be one of a kind which could not be
+// read: to scale against it would be a fight, and to finish could leave it without its
+// Deployment. Empty where all are known.
+func (v *view) unknownScaler() string {
+	if v.UnknownScalers == "" {
+		return ""
+	}
+	return "an autoscaler that nobody sees, for the API server can't list " + v.UnknownScalers
+}
+
 // scaler names who scales a Deployment, and how many pods it leaves at the least;
 // empty where nobody does, or there is no such Deployment.
 func (v *view) scaler(d *unstructured.Unstructured) string {
@@ -40,7 +50,7 @@ func (v *view) scaler(d *unstructured.Unstructured) string {
 	}
 	hpa := v.autoscaler(d)
 	if hpa == nil {
-		return ""
+		return v.unknownScaler()
 	}
 	l := least[hpa.GetKind()]
 	if n, written, _ := unstructured.NestedInt64(hpa.Object, "spec", l.field); written {

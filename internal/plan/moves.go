@@ -121,6 +121,8 @@ func (v *view) managers() (managed, source string) {
 	if v.claim.Finish == intent.Replace && original == "" {
 		if hpa := v.autoscaler(v.original); hpa != nil {
 			original = hpa.GetKind() + " " + hpa.GetName()
+		} else {
+			original = v.unknownScaler()
 		}
 	}
 	if original == "" {

@@ -43,6 +43,7 @@ type Snapshot struct {
 	Strangers        []Stranger                   // that the Service leads to beside its pods
 	Namesakes        []*unstructured.Unstructured // somebody else's VirtualServices and DestinationRules with a name that ours may need
 	Autoscalers      []*unstructured.Unstructured // HorizontalPodAutoscalers and ScaledObjects of the namespace, once a release is asked for
+	UnknownScalers   string                       // kinds of autoscalers that could not be read; one may scale any Deployment
 	ReplicaSets      []*unstructured.Unstructured // metadata of the original's, where an intent has to be removed
 	Ways             []Way                        // other ways to the pods, once a release is asked for
 	Written          []Written                    // what the controller remembers to have written for this release; may be empty

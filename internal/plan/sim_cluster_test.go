@@ -43,6 +43,7 @@ type cluster struct {
 	gone      []*pod // kept for as long as a proxy may know them
 	sick      map[string]bool
 	stuck     map[string]string // Deployments whose pods of that template can't start
+	unlisted  string            // kinds of autoscalers that can't be listed
 	ways      []plan.Way
 	strangers []plan.Stranger
 	admits    func(*unstructured.Unstructured) // a mutating policy for what is ours; nil: none

@@ -76,7 +76,9 @@ func (c *cluster) snapshot(key types.NamespacedName) plan.Snapshot {
 	s.Pods, s.Endpoints = c.planPods(release.ServiceOf(s.Service))
 	s.Strangers = c.strangers
 	if claim != nil {
-		s.Autoscalers = c.list("HorizontalPodAutoscaler", key.Namespace)
+		if s.UnknownScalers = c.unlisted; c.unlisted == "" {
+			s.Autoscalers = c.list("HorizontalPodAutoscaler", key.Namespace)
+		}
 		if claim.Phase == release.Cancelling || claim.Phase == release.Finishing && claim.Finish == intent.InPlace {
 			s.ReplicaSets = c.replicaSets(key.Namespace, []types.UID{claim.Original.UID})
 		}

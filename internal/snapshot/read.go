@@ -3,12 +3,15 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
@@ -95,15 +98,29 @@ func (src Source) release(ctx context.Context, s *plan.Snapshot) error {
 	return src.all(steps...)
 }
 
-// autoscalers reads who scales the Deployments of the namespace. A cancel goes on
-// without: nothing of it depends on them.
+// scalerTime is how long who goes on without the autoscalers waits for them: longer
+// than a list of one namespace takes, and within the time of an admission.
+const scalerTime = time.Second
+
+// autoscalers reads who scales the Deployments of the namespace. Who goes on without
+// other ways does without these, too: nothing of a cancel depends on them, and the
+// plan of a release that runs is told which are unknown.
 func (src Source) autoscalers(ctx context.Context, s *plan.Snapshot, claim *release.Status) error {
-	bounded, cancel := context.WithTimeout(ctx, wayTime)
+	goesOn, most := src.goesOn(s, claim), wayTime
+	if goesOn {
+		most = scalerTime
+	}
+	bounded, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
+	var unknown []string
 	for _, kind := range []schema.GroupVersionKind{Autoscalers, ScaledObjects} {
 		found, err := listIfServed(bounded, src.Live, kind, client.InNamespace(s.Key.Namespace))
-		if err != nil && (ctx.Err() != nil || !cancelled(s, claim)) {
+		if err != nil && (ctx.Err() != nil || !goesOn) {
 			return err
+		}
+		if err != nil {
+			log.FromContext(ctx).Error(err, "could not read who scales the versions, which are not scaled", "service", s.Key)
+			unknown = append(unknown, kind.Kind+"s")
 		}
 		for _, u := range found {
 			if target, _, _ := unstructured.NestedString(u.Object, "spec", "scaleTargetRef", "kind"); target == "" || target == Deployments.Kind {
@@ -111,6 +128,7 @@ func (src Source) autoscalers(ctx context.Context, s *plan.Snapshot, claim *rele
 			}
 		}
 	}
+	s.UnknownScalers = strings.Join(unknown, " and ")
 	return nil
 }
 

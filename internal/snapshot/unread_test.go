@@ -153,7 +153,8 @@ func TestKindNeverRead(t *testing.T) {
 }
 
 // TestWhoGoesOn: a start waits until all can be read, and so does who has no clone
-// yet; a cancel goes on whoever carries it out, without autoscalers, too.
+// yet; a cancel goes on whoever carries it out. The plan is told of autoscalers that
+// nobody knows.
 func TestWhoGoesOn(t *testing.T) {
 	pending := release.Status{Schema: release.Schema, Task: "task", Phase: release.Pending, Clone: "reviews-v2", Service: release.Ref{Name: "reviews", UID: "uid-reviews"}, Original: release.Version{Name: "reviews-v1"}}
 	seen := pending
@@ -161,26 +162,25 @@ func TestWhoGoesOn(t *testing.T) {
 	asks, cancels := map[string]string{intent.KeyRelease: "task"}, map[string]string{intent.KeyRelease: "task", intent.KeyEnd: "cancel"}
 	const clone = "\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: reviews-v2, namespace: shop, labels: {grayscale.dev/task: task, grayscale.dev/of: reviews-v1}}"
 	for name, test := range map[string]struct {
-		beside  string
-		claim   *release.Status
-		asks    map[string]string
-		keeps   bool // the ways from one snapshot to the next
-		ways    bool // goes on without
-		scalers bool // goes on without
+		beside string
+		claim  *release.Status
+		asks   map[string]string
+		keeps  bool // the ways from one snapshot to the next
+		goesOn bool // without
 	}{
-		"a start":                         {"", nil, asks, true, false, false},
-		"without a clone":                 {"", &pending, asks, true, false, false},
-		"with a clone":                    {clone, &pending, asks, true, true, false},
-		"with a clone that was seen":      {"", &seen, asks, true, true, false},
-		"a cancel":                        {clone, &seen, cancels, true, true, true},
-		"a cancel without a clone":        {"", &pending, cancels, true, true, true},
-		"the intent taken away":           {"", &pending, nil, true, true, true},
-		"a cancel by a user":              {clone, &seen, cancels, false, true, true},
-		"a look by a user":                {clone, &seen, asks, false, false, false},
-		"a user's look without the clone": {"", &pending, asks, false, false, false},
+		"a start":                         {"", nil, asks, true, false},
+		"without a clone":                 {"", &pending, asks, true, false},
+		"with a clone":                    {clone, &pending, asks, true, true},
+		"with a clone that was seen":      {"", &seen, asks, true, true},
+		"a cancel":                        {clone, &seen, cancels, true, true},
+		"a cancel without a clone":        {"", &pending, cancels, true, true},
+		"the intent taken away":           {"", &pending, nil, true, true},
+		"a cancel by a user":              {clone, &seen, cancels, false, true},
+		"a look by a user":                {clone, &seen, asks, false, false},
+		"a user's look without the clone": {"", &pending, asks, false, false},
 	} {
 		for how, ailment := range ailments {
-			for kind, goesOn := range map[string]bool{"ServiceEntry": test.ways, "ScaledObject": test.scalers} {
+			for kind, unknown := range map[string]string{"ServiceEntry": "", "HorizontalPodAutoscaler": "HorizontalPodAutoscalers", "ScaledObject": "ScaledObjects"} {
 				t.Run(name+"/"+kind+" "+how, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						objects := parse(t, shop+test.beside)
@@ -192,12 +192,20 @@ func TestWhoGoesOn(t *testing.T) {
 						if test.keeps {
 							src.Ways = &snapshot.Ways{Now: time.Now}
 						}
-						var err error
-						if long := took(func() { _, err = src.Read(t.Context(), reviews, plan.Defaults) }); long > ailment.most {
-							t.Errorf("an answer after %s, want it within %s", long, ailment.most)
+						most := ailment.most
+						if test.goesOn && unknown != "" {
+							most = min(most, time.Second)
 						}
-						if (err == nil) != goesOn || err != nil && !errors.Is(err, errForbidden) && !errors.Is(err, context.DeadlineExceeded) {
-							t.Errorf("goes on with %v, want it to: %v", err, goesOn)
+						var s plan.Snapshot
+						var err error
+						if long := took(func() { s, err = src.Read(t.Context(), reviews, plan.Defaults) }); long > most {
+							t.Errorf("an answer after %s, want it within %s", long, most)
+						}
+						if err == nil && s.UnknownScalers != unknown {
+							t.Errorf("unknown are %q, want %q", s.UnknownScalers, unknown)
+						}
+						if (err == nil) != test.goesOn || err != nil && !errors.Is(err, errForbidden) && !errors.Is(err, context.DeadlineExceeded) {
+							t.Errorf("goes on with %v, want it to: %v", err, test.goesOn)
 						}
 					})
 				})
