@@ -55,7 +55,7 @@ func (s Snapshot) parted(rules []*unstructured.Unstructured) (near, far []*unstr
 
 // keepRules makes our rules what the routes need. One that is not wanted any
 // more stays until the end: a route may still name its subsets. Those that are near
-// come last, so that they tell when all have got a subset.
+// come last, so that whoever dies in between writes them after all others.
 func (v view) keepRules(p *Plan) {
 	near, far := v.parted(v.rules.Want)
 	for _, want := range slices.Concat(far, near) {
@@ -147,13 +147,20 @@ func (v view) restamp(p *Plan, rule *unstructured.Unstructured) {
 }
 
 // writtenAt is when a rule got the last of its subsets, or of its proxies. Of one that
-// is not near, that is not believed where it is later than its creation, which the API
-// server notes in full seconds: what it got since, the near ones got after it.
+// is not near, that is not believed much later than its creation, which the API server
+// notes in full seconds, or than when those that are near got theirs: then its turn was.
 func (v view) writtenAt(rule *unstructured.Unstructured) time.Time {
-	made := rule.GetCreationTimestamp().Add(time.Second)
+	latest := rule.GetCreationTimestamp().Add(time.Second)
 	at, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationWritten])
-	if err != nil || made.Before(at) && !v.near(rule) {
-		at = made
+	if !v.near(rule) {
+		for _, near := range v.nearRules() {
+			if turn := v.writtenAt(near).Add(v.Settings.Propagation); turn.After(latest) {
+				latest = turn
+			}
+		}
+	}
+	if err != nil || latest.Before(at) && !v.near(rule) {
+		at = latest
 	}
 	if at.After(v.now) {
 		return v.now // another clock is ahead: the write can be that young

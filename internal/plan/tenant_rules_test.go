@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
@@ -132,8 +134,8 @@ func TestAStartThatWaitsSaysSo(t *testing.T) {
 }
 
 // TestForgedTimes: a time on a rule of ours in another namespace that somebody writes
-// anew each second, in the future or not, holds neither start nor way back; on the one
-// beside the Service a time in the future costs one propagation delay.
+// anew each second, in the future or not, holds a start up by one propagation delay,
+// and no way back; so does one in the future on the rule beside the Service.
 func TestForgedTimes(t *testing.T) {
 	for _, later := range []time.Duration{0, 4 * time.Minute} {
 		t.Run("elsewhere, "+later.String(), func(t *testing.T) {
@@ -183,4 +185,30 @@ func TestForgedTimes(t *testing.T) {
 			c.fail("the release waits for the forged time")
 		}
 	})
+}
+
+// TestARuleElsewhereThatIsWrittenLate: one that gets a subset some seconds after the
+// others, for the API server did not take it, is waited for: its callers know the
+// subset before a route names it.
+func TestARuleElsewhereThatIsWrittenLate(t *testing.T) {
+	c := newCluster(t, reviews, plainRoute, rule("evil", "mine"))
+	asks()(c)
+	c.settle()
+	ours := slices.IndexFunc(c.list("DestinationRule", "evil"), func(u *unstructured.Unstructured) bool { return route.Ours(u) })
+	before := c.list("DestinationRule", "evil")[ours]
+	annotate("mirror=50")(c)
+	mirrors := func(key string) bool {
+		return slices.Contains(route.SubsetNames(c.get(key)), route.SubsetMirror)
+	}
+	c.until(func() bool { return mirrors(keyOf(before)) && mirrors("DestinationRule shop/grayscale-reviews") })
+	c.put(before)
+	c.advance(10 * time.Second)
+	c.until(func() bool { return mirrors(keyOf(before)) })
+	written := c.now
+	c.until(func() bool {
+		return slices.Contains(route.SubsetsOf(c.get("VirtualService shop/reviews"), c.services[0]), route.SubsetMirror)
+	})
+	if waited := c.now.Sub(written); waited != c.settings.Propagation {
+		c.fail("a route names the subset %s after the last rule got it", waited)
+	}
 }
