@@ -48,7 +48,7 @@ var answers = []struct {
 	// A process that has just begun has no certificate yet: tls: internal error.
 	{"a webhook that did not answer", func(err error) bool {
 		return says(err, "failed calling webhook") && says(err,
-			"deadline exceeded", "connection refused", "connection reset", "EOF", "no endpoints available", "Client.Timeout", "http2: ", "broken pipe", "tls: internal error")
+			"deadline exceeded", "connection refused", "connection reset", "EOF", "no endpoints available", "Client.Timeout", "http2: ", "broken pipe", "server closed idle connection", "tls: internal error")
 	}, again},
 	{"a webhook that could not read what it needs in time", func(err error) bool {
 		return says(err, "deciding on Deployment") && says(err, "context canceled", "deadline exceeded", "rate limiter Wait")
@@ -93,6 +93,7 @@ func TestAnswersAreClassified(t *testing.T) {
 		again: {
 			apierrors.NewTooManyRequests("later", 1), apierrors.NewConflict(deployment, "a", errors.New("changed")),
 			apierrors.NewInternalError(errors.New(`failed calling webhook "mutate.deployments.grayscale.dev": connect: connection refused`)),
+			apierrors.NewInternalError(errors.New(`failed calling webhook "mutate.deployments.grayscale.dev": http: server closed idle connection`)),
 			errors.Join(os.ErrDeadlineExceeded, nil),
 		},
 		unclear: {
