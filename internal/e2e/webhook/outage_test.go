@@ -212,7 +212,7 @@ func (c cluster) lettingGoIsFree(original, clone *unstructured.Unstructured) {
 	})
 	c.rested(original, "end: cancel", prompt, set(intent.KeyEnd, "cancel"))
 	c.rested(original, "release removed", prompt, set(intent.KeyRelease, nil))
-	c.rested(original, "what `kubectl rollout undo` writes", prompt, func() error {
+	c.rested(original, "another image, and the intent taken away", prompt, func() error {
 		return c.try(original, `{"metadata":{"annotations":null},`+newImage[1:])
 	})
 }

@@ -172,6 +172,24 @@ func TestNobodyGainsARight(t *testing.T) {
 	}
 }
 
+// TestARouteOfOursNeedsItsRight: where no VirtualService stands for the Service's host,
+// the release makes one.
+func TestARouteOfOursNeedsItsRight(t *testing.T) {
+	c := as(t, jane)
+	c.service()
+	d := c.deployment(nil)
+	c.made(d)
+	mallory := c.tenant("mallory")
+	mallory.granted(c.namespace, may("deployments.apps", "get patch update create"))
+	mallory.granted(c.namespace, may("destinationrules.networking.istio.io", "create"))
+	ask := func() error { return mallory.try(d, annotate(asAny(good()))) }
+	c.refused(ask(), `"mallory" may not create virtualservices.networking.istio.io in namespace `+c.namespace)
+	mallory.granted(c.namespace, may("virtualservices.networking.istio.io", "create"))
+	if err := ask(); err != nil {
+		t.Errorf("with every right: %v", err)
+	}
+}
+
 // TestTheVirtualPermission lets a user release a Service without a right on routes,
 // that Service alone, and as one of a group.
 func TestTheVirtualPermission(t *testing.T) {
