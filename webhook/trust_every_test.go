@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,6 +19,7 @@ type hooked struct {
 	sync.Mutex
 	authorities [][]byte
 	looks       int
+	looked      chan struct{} // one for each look, as long as somebody waits for it
 }
 
 // Get implements client.Reader.
@@ -27,6 +27,10 @@ func (h *hooked) Get(_ context.Context, _ client.ObjectKey, o client.Object, _ .
 	h.Lock()
 	defer h.Unlock()
 	h.looks++
+	select {
+	case h.looked <- struct{}{}:
+	default:
+	}
 	var hooks []any
 	for _, authority := range h.authorities {
 		hooks = append(hooks, map[string]any{"clientConfig": map[string]any{"caBundle": base64.StdEncoding.EncodeToString(authority)}})
@@ -44,7 +48,7 @@ func TestReadyWhenEveryWebhookTrustsThePair(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := &keyPair{dir: t.TempDir(), loaded: make(chan struct{})}
-		api, done := &hooked{authorities: [][]byte{chain, nil}}, make(chan struct{})
+		api, done := &hooked{authorities: [][]byte{chain, nil}, looked: make(chan struct{})}, make(chan struct{})
 		ready := func() bool {
 			select {
 			case <-done:
@@ -69,8 +73,8 @@ func TestReadyWhenEveryWebhookTrustsThePair(t *testing.T) {
 			api.Lock()
 			api.authorities[1] = last.authority
 			api.Unlock()
-			time.Sleep(2 * trustPeriod) // by the bubble's own clock
-			synctest.Wait()
+			<-api.looked
+			synctest.Wait() // for the other configuration
 			if ready() != last.ready {
 				t.Errorf("the second webhook has an authority of %d bytes: ready: %v", len(last.authority), ready())
 			}

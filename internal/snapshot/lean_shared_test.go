@@ -22,7 +22,7 @@ type silent struct {
 	client.Reader
 	lists  atomic.Int32
 	answer chan struct{}
-	ended  atomic.Int32 // lists that nobody answered
+	ended  chan struct{} // one for each list that nobody answered
 }
 
 // List implements client.Reader.
@@ -32,7 +32,7 @@ func (s *silent) List(ctx context.Context, _ client.ObjectList, _ ...client.List
 	case <-s.answer:
 		return nil
 	case <-ctx.Done():
-		s.ended.Add(1)
+		s.ended <- struct{}{}
 		return ctx.Err()
 	}
 }
@@ -64,17 +64,18 @@ func TestLeanIsShared(t *testing.T) {
 // others in a bounded time.
 func TestLeanEndsWhatNobodyWaitsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		api := &silent{answer: make(chan struct{})}
+		api := &silent{answer: make(chan struct{}), ended: make(chan struct{}, 1)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := snapshot.NewLean(api).List(ctx, listOf(snapshot.Services)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		time.Sleep(time.Minute) // by the bubble's own clock
-		if api.ended.Load() != 1 {
+		select {
+		case <-api.ended:
+		case <-time.After(time.Minute): // by the bubble's own clock
 			t.Error("the list is being read still, after a minute")
+			close(api.answer) // else it would hang the test
 		}
-		close(api.answer) // else a list that has not ended would hang the test
 	})
 }
 

@@ -26,7 +26,8 @@ type ailing struct {
 	client.Reader
 	kind  string
 	ails  func(context.Context) error
-	tries int // to list it
+	tries int           // to list it
+	ended chan struct{} // one for each that failed; nil: nobody asks
 }
 
 func (a *ailing) List(ctx context.Context, l client.ObjectList, opts ...client.ListOption) error {
@@ -35,7 +36,11 @@ func (a *ailing) List(ctx context.Context, l client.ObjectList, opts ...client.L
 	}
 	a.tries++
 	if a.ails != nil {
-		return a.ails(ctx)
+		err := a.ails(ctx)
+		if a.ended != nil {
+			a.ended <- struct{}{}
+		}
+		return err
 	}
 	return a.Reader.List(ctx, l, opts...)
 }
@@ -53,6 +58,14 @@ var ailments = map[string]struct {
 
 // patience is how long who knows something waits to know better.
 const patience = 500 * time.Millisecond
+
+// clock is the bubble's, put forward by the test: what waits for nothing to happen
+// needs no time to pass.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) forward(by time.Duration) { c.ahead.Add(int64(by)) }
 
 // took says how long something takes by the bubble's clock.
 func took(do func()) time.Duration {
@@ -80,8 +93,9 @@ func TestKindUnread(t *testing.T) {
 				})
 				var logged atomic.Int32
 				ctx := log.IntoContext(t.Context(), funcr.New(func(string, string) { logged.Add(1) }, funcr.Options{}))
-				server := &ailing{Reader: snapshot.Files(objects), kind: "HTTPRoute"}
-				src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: time.Now}}
+				var clock clock
+				server := &ailing{Reader: snapshot.Files(objects), kind: "HTTPRoute", ended: make(chan struct{}, 1)}
+				src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: clock.now}}
 				read := func(when string, after time.Duration, tries, failures int, gone ...string) {
 					t.Helper()
 					var s plan.Snapshot
@@ -105,18 +119,22 @@ func TestKindUnread(t *testing.T) {
 					if ailment.most > 0 {
 						read("while it hangs", patience, tries, failures-1, gone...)
 						read("while it still hangs", patience, tries, failures-1, gone...)
-						time.Sleep(ailment.most)
+						<-server.ended
+						synctest.Wait() // until that is known
+						read("once it has failed", 0, tries, failures, "Ingress shop/front")
+						return
 					}
-					read("once it has failed", 0, tries, failures, "Ingress shop/front")
+					read("when it fails", 0, tries, failures, "Ingress shop/front")
+					<-server.ended
 				}
-				time.Sleep(10 * time.Second)
+				clock.forward(10 * time.Second)
 				fails(2, 1)
-				time.Sleep(8 * time.Second)
+				clock.forward(8 * time.Second)
 				read("soon after", 0, 2, 1, "Ingress shop/front")
-				time.Sleep(2 * time.Second)
+				clock.forward(2 * time.Second)
 				fails(3, 2, "Ingress shop/front")
 				server.ails = nil
-				time.Sleep(10 * time.Second)
+				clock.forward(10 * time.Second)
 				read("well again", 0, 4, 2, "Ingress shop/front", "HTTPRoute shop/mirror")
 			})
 		})
@@ -134,8 +152,9 @@ func TestKindNeverRead(t *testing.T) {
 				Schema: release.Schema, Task: "task", Phase: release.Routing, Service: release.Ref{Name: "reviews", UID: "uid-reviews"},
 				Grayscale: release.Version{UID: "uid-clone"},
 			})
+			var clock clock
 			server := &ailing{Reader: snapshot.Files(objects), kind: "Ingress", ails: ailments["forbidden"].ails}
-			src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: time.Now}}
+			src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: clock.now}}
 			look := func(when string, ways ...string) {
 				t.Helper()
 				s, err := src.Read(t.Context(), reviews, plan.Defaults)
@@ -146,7 +165,7 @@ func TestKindNeverRead(t *testing.T) {
 			}
 			look("unread", slices.DeleteFunc(slices.Clone(all), func(way string) bool { return strings.HasPrefix(way, "Ingress") })...)
 			server.ails = nil
-			time.Sleep(10 * time.Second)
+			clock.forward(10 * time.Second)
 			look("read", all...)
 		})
 	}
@@ -235,13 +254,14 @@ func TestWhoWaitsToKnowBetter(t *testing.T) {
 				objects := parse(t, shop+"\n---\n"+others)
 				claim(t, objects, test.claim)
 				objects[1].SetAnnotations(test.asks)
-				server := &ailing{Reader: snapshot.Files(objects), kind: "TCPRoute"}
-				src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: time.Now}}
+				var clock clock
+				server := &ailing{Reader: snapshot.Files(objects), kind: "TCPRoute", ended: make(chan struct{}, 1)}
+				src := snapshot.Source{Reader: snapshot.Files(objects), Live: server, Ways: &snapshot.Ways{Now: clock.now}}
 				if _, err := src.Read(t.Context(), reviews, plan.Defaults); err != nil {
 					t.Fatal(err)
 				}
 				server.ails = ailments["hangs"].ails
-				time.Sleep(10 * time.Second)
+				clock.forward(10 * time.Second)
 				var s plan.Snapshot
 				var err error
 				if long := took(func() { s, err = src.Read(t.Context(), reviews, plan.Defaults) }); long != test.waits || (err != nil) != test.fails {
@@ -250,7 +270,7 @@ func TestWhoWaitsToKnowBetter(t *testing.T) {
 				if !test.fails {
 					want(t, name, what(s.Ways), allWays...)
 				}
-				time.Sleep(10 * time.Second) // until the look is over
+				<-server.ended
 			})
 		})
 	}
