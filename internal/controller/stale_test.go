@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
@@ -35,22 +34,6 @@ spec:
   template: {metadata: {labels: {app: reviews, version: v1}}, spec: {containers: [{name: reviews, image: "reviews:1.0"}]}}
 `
 )
-
-func parsed(t *testing.T, texts ...string) (out []*unstructured.Unstructured) {
-	t.Helper()
-	for _, text := range texts {
-		data, err := yaml.YAMLToJSON([]byte(text))
-		u := &unstructured.Unstructured{}
-		if err == nil {
-			err = u.UnmarshalJSON(data)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, u)
-	}
-	return out
-}
 
 // server is an API server in memory that counts the updates.
 func server(objects ...*unstructured.Unstructured) (c client.Client, updates *int) {
@@ -77,7 +60,7 @@ func nobody(*unstructured.Unstructured) []*unstructured.Unstructured { return ni
 // holds the Service as far as the caches know, is touched only where the API server has
 // the same Service.
 func TestNothingIsTakenAwayByAStaleCache(t *testing.T) {
-	service, rule := parsed(t, unheld)[0], parsed(t, strings.Replace(namesake, "details", "reviews", 1))[0]
+	service, rule := parse(t, unheld), parse(t, strings.Replace(namesake, "details", "reviews", 1))
 	rule.SetLabels(map[string]string{intent.LabelNamespace: "shop", intent.LabelService: "reviews"})
 	for _, c := range []struct {
 		name    string
@@ -128,7 +111,7 @@ func read(t *testing.T, c client.Client, objects ...*unstructured.Unstructured) 
 // take: what is new is there, and what was replaced is there no more.
 func TestCachesShowWhatWasWritten(t *testing.T) {
 	now := time.Unix(0, 0)
-	service, deployment := parsed(t, unheld)[0], parsed(t, asked)[0]
+	service, deployment := parse(t, unheld), parse(t, asked)
 	version := func(u *unstructured.Unstructured, v string) *unstructured.Unstructured {
 		out := u.DeepCopy()
 		out.SetResourceVersion(v)

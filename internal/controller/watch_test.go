@@ -97,7 +97,11 @@ func TestLeading(t *testing.T) {
 func parse(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	u := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
+	data, err := yaml.YAMLToJSON([]byte(text))
+	if err == nil {
+		err = u.UnmarshalJSON(data) // numbers as the API server's
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return u
