@@ -126,7 +126,7 @@ func (w *Ways) of(ctx context.Context, live client.Reader, service release.Servi
 		return last.found, last.err
 	}
 	var late <-chan time.Time
-	if last != nil && goesOn {
+	if last != nil && goesOn && w.Now().Sub(last.at) < 2*WayPeriod { // a replica that was not asked for long knows nothing
 		late = time.After(wayPatience)
 	}
 	looked := w.looks.DoChan("", func() (any, error) {

@@ -124,9 +124,6 @@ func lays(before, after map[string]string) bool {
 // waiting is the question about such words: the rights of what they would make of a
 // release that started now.
 func waiting(i intent.Intent, original release.Workload, world release.World, claims Claims) *Question {
-	if mine, running := claims.of(original.UID); running {
-		return &Question{Service: mine.Service.NamespacedName(), Intent: i}
-	}
 	spec, _ := resolve(i, original, world, claims)
 	if spec.Service.Name == "" || spec.Versions.Label == "" {
 		return &Question{Service: types.NamespacedName{Namespace: original.Namespace}, Intent: i}
