@@ -20,6 +20,7 @@ func Denied(s Snapshot, why string, now time.Time) Plan {
 		return Plan{}
 	}
 	after := before.DeepCopy()
+	after.Intent, after.Reach = look(s, before, now).reached() // known before anything else appears
 	after.SetCondition(release.Degraded, true, release.ReasonRefused, "a write is refused, and is tried again: "+why, now)
 	if after.Annotation() == before.Annotation() {
 		return Plan{}

@@ -238,7 +238,7 @@ func differs(before, after *release.Status) bool {
 		}
 		return []any{s.Phase, s.Steps, live, s.Peak, strict, truths}
 	}
-	// What an intent reaches must be known before anything else appears.
+	// What an intent reaches must be known before anything else appears; see Denied.
 	return before.Intent != after.Intent || !reflect.DeepEqual(lasting(before), lasting(after))
 }
 
