@@ -44,6 +44,7 @@ func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 // Each step says whether something is there that must go before the next one.
 
 func (v view) stripOrphans(p *Plan) bool {
+	v.reuse(p)
 	moves, ok := v.heirs()
 	if v.Service != nil && !ok {
 		return true // ours carry the requests until the user's own routes can

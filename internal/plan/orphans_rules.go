@@ -43,13 +43,14 @@ func (v view) isUsers(name string, vs *unstructured.Unstructured) bool {
 // Service may be there again before every proxy has forgotten them. The next release
 // waits for those that are near; one that a live route still needs stays for it.
 func (v view) removeRules(p *Plan) (left bool) {
-	for _, rule := range v.ourRules() {
-		if v.needed(rule) {
+	near, far := v.parted(v.ourRules())
+	for _, rule := range slices.Concat(near, far) {
+		if v.needed(rule, v.VirtualServices) {
 			continue
 		}
 		left = left || v.near(rule)
 		since, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationUnused])
-		if err != nil || since.After(v.now) { // which somebody else has written
+		if err != nil || since.After(v.now) || v.takenOver(rule, since) { // one later than now is somebody else's
 			after := rule.DeepCopy()
 			annotate(after, intent.AnnotationUnused, v.now.Format(time.RFC3339Nano))
 			p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "notes since when no route names the subsets"})
@@ -64,10 +65,42 @@ func (v view) removeRules(p *Plan) (left bool) {
 	return left
 }
 
-// needed says whether a live route names a subset of a rule of ours.
-func (v view) needed(rule *unstructured.Unstructured) bool {
+// takenOver says whether a rule elsewhere has served another release since that was
+// noted on it. Those that are near go before each next release, and are made by it: so
+// nobody has to write on the others that they serve again, as often as somebody there
+// says that they do not.
+func (v view) takenOver(rule *unstructured.Unstructured, since time.Time) bool {
+	return !v.near(rule) && slices.ContainsFunc(v.nearRules(), func(near *unstructured.Unstructured) bool {
+		at := v.writtenAt(near)
+		return at.After(since) && at.Before(v.now)
+	})
+}
+
+// reuse takes the note off that no route names the subsets of a rule, where one that
+// is near does again: the delay begins anew when that goes. One elsewhere could be
+// written there every second, and no rule would ever go.
+func (v view) reuse(p *Plan) {
+	routes, _ := v.parted(v.VirtualServices)
+	for _, rule := range v.ourRules() {
+		if after := unmarked(rule, intent.AnnotationUnused); !same(rule, after) && v.needed(rule, routes) {
+			p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "a route names the subsets again"})
+		}
+	}
+}
+
+// unmarked gives a rule without such notes.
+func unmarked(rule *unstructured.Unstructured, notes ...string) *unstructured.Unstructured {
+	out := rule.DeepCopy()
+	for _, note := range notes {
+		unstructured.RemoveNestedField(out.Object, "metadata", "annotations", note)
+	}
+	return out
+}
+
+// needed says whether one of these routes names a subset of a rule of ours.
+func (v view) needed(rule *unstructured.Unstructured, routes []*unstructured.Unstructured) bool {
 	names := route.SubsetNames(rule)
-	return slices.ContainsFunc(v.VirtualServices, func(vs *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(routes, func(vs *unstructured.Unstructured) bool {
 		return slices.ContainsFunc(v.reserved(vs), func(name string) bool { return slices.Contains(names, name) })
 	})
 }

@@ -136,14 +136,22 @@ func (v view) stamp(rule *unstructured.Unstructured) {
 }
 
 // restamp notes it anew where it lies in the future: the clock of the controller
-// that did was wrong, or somebody else has written it.
+// that did was wrong, or somebody else has written it. A release whose claim was gone
+// for a while, and is back, takes off what was noted meanwhile.
 func (v view) restamp(p *Plan, rule *unstructured.Unstructured) {
-	if at, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationWritten]); err != nil || !at.After(v.now) || !v.near(rule) {
+	if !v.near(rule) {
 		return
 	}
 	after := rule.DeepCopy()
-	v.stamp(after)
-	p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "notes when it was written, by a clock that is right"})
+	if v.claim.Phase != "" { // else it is lost
+		after = unmarked(rule, intent.AnnotationCalm, intent.AnnotationGone, intent.AnnotationUnused)
+	}
+	if at, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationWritten]); err == nil && at.After(v.now) {
+		v.stamp(after)
+	}
+	if !same(rule, after) {
+		p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "puts right when it was written, and what else is noted on it"})
+	}
 }
 
 // writtenAt is when a rule got the last of its subsets, or of its proxies. Of one that

@@ -50,6 +50,9 @@ var midways = []scenario{
 	{"service deleted: while mirrored, without a VirtualService", none, []step{asks("mirror=10"), deletes("Service shop/reviews")}, ""},
 	{"service deleted: and made anew later", plain, []step{asks("weight=50"), deletes("Service shop/reviews"), madeAgain}, ""},
 	{"service deleted: the next release is asked for before it is seen", plain, []step{asks("weight=50"), atOnce(deletes("Service shop/reviews"), annotate("release=next", "image=3.0", "version=v3"))}, ""},
+	{"service deleted: twice, and a rule elsewhere can't go in between", []string{reviews, farRoute, edgeRule}, []step{asks("weight=50"), atOnce(deletes("Service shop/reviews"), after(5*time.Second), freezes("edge"), after(20*time.Second), madeAgain, asks("weight=50"), after(20*time.Second), freezes("")), deletes("Service shop/reviews")}, ""},
+	{"service deleted: and our routes are written again before the rules go", plain, []step{asks("weight=50"), backUp("VirtualService shop/reviews", deletes("Service shop/reviews"), after(10*time.Second))}, ""},
+	{"service made anew: and its claim had been lost before", plain, []step{asks("weight=50"), claimLostFor(5 * time.Second), madeAnew}, ""},
 	{"service made anew: under a partial policy", plain, []step{asks("weight=50", jason), madeAnew}, ""},
 	{"service made anew: on a strict subset", strict, []step{asks("weight=50"), madeAnew}, ""},
 	{"service made anew: holding all traffic", subset, []step{asks("traffic=grayscale"), madeAnew}, ""},
@@ -114,6 +117,17 @@ spec:
   hosts: [reviews]
   tcp:
   - route: [{destination: {host: reviews}}]
+`
+
+// farRoute is the only one for the Service's host, and stands in another namespace.
+const farRoute = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: routes}
+spec:
+  hosts: [reviews.shop.svc.cluster.local]
+  http:
+  - route: [{destination: {host: reviews.shop.svc.cluster.local}}]
 `
 
 const cloneScaler = `
@@ -274,6 +288,28 @@ func madeAnew(c *cluster) {
 	u.SetAnnotations(status)
 	c.put(u)
 	c.judge.abandon()
+}
+
+// backUp does something, and restores an object as it was before, ours in it.
+func backUp(key string, do ...step) step {
+	return func(c *cluster) {
+		before := c.get(key).DeepCopy()
+		atOnce(do...)(c)
+		c.say("user    restores %s from a backup", key)
+		c.judge.meddle()
+		c.put(before)
+	}
+}
+
+// claimLostFor removes the claim, and puts it back that much later.
+func claimLostFor(d time.Duration) step {
+	return func(c *cluster) {
+		const key = "Service shop/reviews"
+		claim := c.get(key).GetAnnotations()[intent.AnnotationStatus]
+		unclaims(c)
+		c.goOn(d)
+		c.rewriteStatus("puts the status back", func(string) string { return claim })
+	}
 }
 
 // madeAgain is the same, after the controller has seen that it was gone.

@@ -146,7 +146,7 @@ func TestForgedTimes(t *testing.T) {
 					for _, u := range c.list("DestinationRule", "evil") {
 						if route.Ours(u) {
 							u = u.DeepCopy()
-							u.SetAnnotations(map[string]string{intent.AnnotationWritten: c.at(later)})
+							u.SetAnnotations(map[string]string{intent.AnnotationWritten: c.at(later), intent.AnnotationUnused: c.at(-later)})
 							c.put(u)
 						}
 					}
