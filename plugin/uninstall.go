@@ -108,9 +108,14 @@ func (o *uninstallOptions) end(ctx context.Context, e *Env, running []found) err
 	return o.awaitEnds(ctx, e, running)
 }
 
-func (o *uninstallOptions) cancelOne(ctx context.Context, e *Env, f found) error {
+// cancelOne asks a release to cancel, once for each state of its Deployment: somebody
+// else, Git say, may write the intent back. asked are the resource versions by release.
+func (o *uninstallOptions) cancelOne(ctx context.Context, e *Env, f found, asked map[string]string) error {
 	if f.deployment == nil || f.deployment.GetAnnotations()[intent.KeyRelease] != f.task {
 		return nil // its intent is gone, and that is a cancel
+	}
+	if asked[f.key()] == f.deployment.GetResourceVersion() {
+		return nil
 	}
 	w := words{}
 	w.set(intent.KeyEnd, string(intent.EndCancel))
@@ -119,8 +124,13 @@ func (o *uninstallOptions) cancelOne(ctx context.Context, e *Env, f found) error
 			w.remove(key)
 		}
 	}
-	if _, _, err := e.annotate(ctx, f.deployment, w, ""); err != nil {
+	after, changed, err := e.annotate(ctx, f.deployment, w, "")
+	if err != nil {
 		return err
+	}
+	asked[f.key()] = after.GetResourceVersion()
+	if !changed {
+		return nil
 	}
 	return e.Print("release %s/%s asked to cancel", f.namespace(), f.task)
 }
@@ -137,15 +147,19 @@ func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env, running []foun
 	defer stop()
 	line := e.progress()
 	defer line.end()
-	asked, byHand := map[string]bool{}, map[string]bool{}
+	asked, byHand := map[string]string{}, map[string]bool{}
+	var set plan.Settings
+	var down string
 	for {
-		if running, err = o.stillRunning(ctx, e, asked, byHand); err != nil {
+		now, err := o.stillRunning(ctx, e, asked, byHand)
+		if err != nil {
 			return e.gaveUp(err, "still running: "+tasks(running))
 		}
-		if len(running) == 0 {
+		if running = now; len(running) == 0 {
 			return nil
 		}
-		set, down := e.settings(ctx)
+		was := down
+		set, down = e.settings(ctx)
 		if down == "" {
 			line.show("waiting for the end of %s", tasks(running))
 			if err := next(ctx, changes); err != nil && !errors.Is(err, errStalled) {
@@ -154,8 +168,11 @@ func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env, running []foun
 			continue
 		}
 		claimed := slices.IndexFunc(running, func(f found) bool { return f.claimed })
-		if claimed < 0 {
+		switch {
+		case claimed < 0 && was != "":
 			return nil // what nobody has begun, nobody will
+		case claimed < 0:
+			continue // before it was seen to be down, the controller may have begun one
 		}
 		line.end()
 		if len(byHand) == 0 {
@@ -169,24 +186,20 @@ func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env, running []foun
 }
 
 // stillRunning gives the releases that run beside those ended by hand, and cancels
-// those that were not asked to yet: one may begin while another ends.
-func (o *uninstallOptions) stillRunning(ctx context.Context, e *Env, asked, byHand map[string]bool) ([]found, error) {
+// them: one may begin while another ends.
+func (o *uninstallOptions) stillRunning(ctx context.Context, e *Env, asked map[string]string, byHand map[string]bool) ([]found, error) {
 	s, err := e.scene(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	running := slices.DeleteFunc(s.running(), func(f found) bool { return byHand[f.key()] })
 	for _, f := range running {
-		if asked[f.key()] {
-			continue
-		}
 		if f.broken != nil {
 			return nil, f.broken
 		}
-		if err := o.cancelOne(ctx, e, f); err != nil {
+		if err := o.cancelOne(ctx, e, f, asked); err != nil {
 			return nil, err
 		}
-		asked[f.key()] = true
 	}
 	return running, nil
 }
