@@ -2,10 +2,13 @@ package manifests
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
 // TestTheGuardIsAskedOfEveryWay in which a Deployment's spec or metadata can be written.
@@ -51,6 +54,16 @@ func TestSameChangesCount(t *testing.T) {
 	for _, name := range []string{"not-the-cluster-s-own-controllers", "a-key-or-label-of-ours", "a-change-that-counts"} {
 		if mutating[name] == "" || mutating[name] != validating[name] {
 			t.Errorf("condition %s is\n%s\nfor the mutating webhook, and\n%s\nfor the validating one", name, mutating[name], validating[name])
+		}
+	}
+	// What is exempt can tell no versions apart, or nobody would be asked about them.
+	exempt := regexp.MustCompile(`k != '([^']*)'`).FindAllStringSubmatch(validating["a-change-that-counts"], -1)
+	if len(exempt) == 0 {
+		t.Error("no pod label is exempt")
+	}
+	for _, label := range exempt {
+		if release.CheckVersionLabel(label[1]) == nil {
+			t.Errorf("the pod label %s is exempt, and may be the version label", label[1])
 		}
 	}
 	if len(mutating) != len(validating) {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/manifests"
 )
@@ -93,6 +94,9 @@ func (o *installOptions) validate() error {
 func (o *installOptions) run(ctx context.Context, e *Env) error {
 	if err := o.keepInstalled(ctx, e); err != nil {
 		return err
+	}
+	if err := release.CheckVersionLabel(o.VersionLabel); err != nil {
+		return usage("%w", err)
 	}
 	if o.Image == "" {
 		return usage("--image is missing: this build of the plugin knows no image of the controller; write the one that you have pushed")

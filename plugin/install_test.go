@@ -36,6 +36,7 @@ func TestInstallPrints(t *testing.T) {
 	w.fails(exitUsage, []string{"install prints yaml only"}, "install", "--image", "x", "--dry-run", "-o", "json")
 	w.fails(exitUsage, []string{"--output goes with --dry-run"}, "install", "--image", "x", "-o", "yaml")
 	w.fails(exitUsage, []string{"times from 0 on"}, "install", "--image", "x", "--drain=-1s")
+	w.fails(exitUsage, []string{`--version-label "helm.sh/chart"`, "name a pod label"}, "install", "--image", "x", "--version-label", "helm.sh/chart", "--dry-run=client", "-o", "yaml")
 }
 
 func TestInstallTwice(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	webhookserver "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/controller"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 	"github.com/kubectl-grayscale/kubectl-grayscale/webhook"
 )
@@ -27,6 +28,9 @@ const (
 )
 
 func run(ctx context.Context, o options) error {
+	if err := release.CheckVersionLabel(o.settings.VersionLabel); err != nil {
+		return err
+	}
 	if err := knownDomain(resolvConf); err != nil {
 		return err
 	}

@@ -5,7 +5,20 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
+
+// TestVersionLabel: one that the webhooks are not asked about is refused before anything
+// is served.
+func TestVersionLabel(t *testing.T) {
+	o := defaults()
+	o.settings.VersionLabel = release.ChartLabel
+	t.Setenv("KUBECONFIG", "/dev/null")
+	if err := run(t.Context(), o); err == nil || !strings.Contains(err.Error(), `--version-label "helm.sh/chart"`) {
+		t.Errorf("the controller starts: %v", err)
+	}
+}
 
 // TestReady: a controller that listens is not ready before the API server trusts
 // its certificate.
