@@ -105,13 +105,15 @@ func (v view) freeClone(p *Plan) {
 // subset after the same write.
 func (v view) strip(p *Plan, moves map[string]string) {
 	for _, r := range v.routes {
-		if r.own {
-			v.remove(p, r.vs, "takes our VirtualService away")
-			continue
-		}
-		if after := v.stripped(r.vs, moves); !same(r.vs, after) {
-			p.Changes = append(p.Changes, Change{Action: Update, Before: r.vs, Object: after, Release: !route.HasOurs(after), Why: "takes our routes away"})
-		}
+		v.stripOne(p, r, moves)
+	}
+}
+
+func (v view) stripOne(p *Plan, r routing, moves map[string]string) {
+	if r.own {
+		v.remove(p, r.vs, "takes our VirtualService away")
+	} else if after := v.stripped(r.vs, moves); !same(r.vs, after) {
+		p.Changes = append(p.Changes, Change{Action: Update, Before: r.vs, Object: after, Release: !route.HasOurs(after), Why: "takes our routes away"})
 	}
 }
 

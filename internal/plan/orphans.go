@@ -43,17 +43,20 @@ func orphans(s Snapshot, now time.Time) (p Plan, left bool) {
 
 // Each step says whether something is there that must go before the next one.
 
-func (v view) stripOrphans(p *Plan) bool {
+// stripOrphans takes our routes away. Where a VirtualService's own can't carry the
+// requests yet, ours do, and its callers' rules stay; one elsewhere keeps nothing else.
+func (v view) stripOrphans(p *Plan) (left bool) {
 	v.reuse(p)
-	moves, ok := v.heirs()
-	if v.Service != nil && !ok {
-		return true // ours carry the requests until the user's own routes can
+	for _, r := range v.routes {
+		moves, dead := v.heirs(r.vs)
+		if dead == "" || v.Service == nil {
+			v.stripOne(p, r, moves)
+		} else if v.near(r.vs) {
+			left = true
+			p.Holds = sentences(p.Holds, fmt.Sprintf("routes of the last release of Service %s stay in %s, whose own name subset %s, which has no pods: let them name one that has", v.Key, objectName(r.vs), dead))
+		}
 	}
-	if !ok {
-		moves = nil
-	}
-	v.strip(p, moves)
-	return len(p.Changes) > 0
+	return left || len(p.Changes) > 0
 }
 
 func (v view) removeClones(p *Plan) bool {
@@ -105,25 +108,26 @@ func Lost(s Snapshot) (originals []types.UID) {
 	return originals
 }
 
-// heirs gives, for each subset without pods that a route of the user's behind
-// one of ours names, the rule's subset that has pods: the original had just been
-// replaced. ok is false while one has none: then our routes must stay.
-func (v view) heirs() (moves map[string]string, ok bool) {
-	moves, ok = map[string]string{}, true
-	for _, r := range v.routes {
-		for _, name := range route.SubsetsOf(route.Strip(r.vs), v.Key) {
-			for _, rule := range v.DestinationRules {
-				selector, has := route.Selector(rule, name)
-				if !has || route.Ours(rule) || v.served(selector) {
-					continue
-				}
-				heir := v.heir(rule, selector)
-				ok = ok && heir != ""
-				moves[name] = heir
+// heirs gives, for each subset without pods that the user's own routes in a
+// VirtualService name, the rule's subset that has pods: the original had just been
+// replaced. dead is one that has none, and then there are no moves. What other
+// namespaces say of a subset is no matter of its callers'.
+func (v view) heirs(vs *unstructured.Unstructured) (moves map[string]string, dead string) {
+	moves = map[string]string{}
+	for _, name := range route.SubsetsOf(route.Strip(vs), v.Key) {
+		for _, rule := range v.DestinationRules {
+			selector, has := route.Selector(rule, name)
+			if !has || route.Ours(rule) || !v.near(rule) && rule.GetNamespace() != vs.GetNamespace() || v.served(selector) {
+				continue
 			}
+			heir := v.heir(rule, selector)
+			if heir == "" {
+				return nil, name
+			}
+			moves[name] = heir
 		}
 	}
-	return moves, ok
+	return moves, ""
 }
 
 // heir finds the subset that selects by the same labels pods that are there.

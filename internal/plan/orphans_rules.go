@@ -105,6 +105,16 @@ func (v view) needed(rule *unstructured.Unstructured, routes []*unstructured.Uns
 	})
 }
 
+// routes are the VirtualServices that a plan writes.
+func (p Plan) routes() (out []*unstructured.Unstructured) {
+	for _, c := range p.Changes {
+		if c.kind() == "VirtualService" {
+			out = append(out, target(c))
+		}
+	}
+	return out
+}
+
 // waiting says what keeps the releases that are asked for from their start.
 func (s Snapshot) waiting(p Plan) Plan {
 	asked := s.candidates()
@@ -113,7 +123,7 @@ func (s Snapshot) waiting(p Plan) Plan {
 	}
 	if p.Holds == "" {
 		var left []string
-		for _, u := range slices.Concat(s.orphanedClones(), s.nearRules()) {
+		for _, u := range slices.Concat(s.orphanedClones(), p.routes(), s.nearRules()) {
 			left = append(left, objectName(u))
 		}
 		p.Holds = fmt.Sprintf("what the last release of Service %s left goes first", s.Key)
