@@ -1,10 +1,12 @@
 package plan_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 )
@@ -48,6 +50,25 @@ func TestANamespaceThatTakesNoWrite(t *testing.T) {
 		freezes("")(c)
 		c.settle()
 		c.leftNothing(t)
+	})
+	t.Run("of a rule that new subsets need", func(t *testing.T) {
+		c := newCluster(t, reviews, plainRoute, edgeRule)
+		freezes("edge")(c)
+		asks("weight=50")(c)
+		c.goOn(5 * time.Minute)
+		const says = ", by which callers in namespace edge go, has not had them"
+		if p := plan.Make(c.snapshot(c.services[0]), c.now); route.HasOurs(c.get("VirtualService shop/reviews")) || !strings.Contains(p.Holds, says) {
+			c.fail("callers in edge have no subset, and what is waited for is %q", p.Holds)
+		}
+		annotate("end=cancel")(c)
+		c.goOn(5 * time.Minute)
+		c.leftNothing(t)
+		freezes("")(c)
+		asks("release=again", "weight=50", "end-")(c)
+		c.settle()
+		if c.phase() != release.Routing {
+			c.fail("the next release is %q", c.phase())
+		}
 	})
 	t.Run("of a rule", func(t *testing.T) {
 		c := newCluster(t, reviews, plainRoute)

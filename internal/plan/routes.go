@@ -289,7 +289,7 @@ func (v view) cutsOff() bool {
 
 func (p *Plan) hold(wait time.Duration, rule string) {
 	p.sooner(wait)
-	if late := "every proxy must know our subsets before a route names them, and " + rule + " is too young for that"; !strings.Contains(p.Holds, late) {
+	if late := "every proxy must know our subsets before a route names them, and " + rule + " has not had them for long enough"; !strings.Contains(p.Holds, late) {
 		p.Holds = sentences(p.Holds, late)
 	}
 }

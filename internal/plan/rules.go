@@ -28,9 +28,10 @@ func (s Snapshot) ourRules() []*unstructured.Unstructured {
 }
 
 // near says whether a rule stands where only those write whom all callers of the
-// Service trust with its rules: beside it, or in the mesh's root namespace. What a
-// rule elsewhere says of a release, anybody there may have written: for its own
-// callers alone, and nothing else waits for it.
+// Service trust with its rules: beside it, or in the mesh's root namespace. What is
+// noted on a rule elsewhere, anybody there may have written: for its own callers
+// alone, and nothing else waits for it. That it has our subsets is waited for, see
+// unready.
 func (s Snapshot) near(rule *unstructured.Unstructured) bool {
 	return slices.Contains([]string{s.Key.Namespace, cmp.Or(s.Settings.RootNamespace, Defaults.RootNamespace)}, rule.GetNamespace())
 }
@@ -186,7 +187,11 @@ func annotate(u *unstructured.Unstructured, key, value string) {
 }
 
 // unready is how long these subsets must still not be named by a route, and the rule
-// that every proxy must know until then; 0 when they do.
+// that every proxy must know until then; 0 when they do. One elsewhere counts for every
+// route: what stands in the Service's namespace is for callers of all, as long as no
+// exportTo says otherwise, each of them goes by the rules of its own namespace first,
+// and for a subset that is not in those every request gets 503.
+// https://istio.io/latest/docs/ops/best-practices/traffic-management/#cross-namespace-configuration
 func (v view) unready(subsets []string) (wait time.Duration, rule string) {
 	if len(subsets) == 0 {
 		return 0, ""
@@ -200,6 +205,9 @@ func (v view) unready(subsets []string) (wait time.Duration, rule string) {
 		}
 		if left > wait {
 			wait, rule = left, objectName(want)
+			if !v.near(want) {
+				rule += ", by which callers in namespace " + want.GetNamespace() + " go,"
+			}
 		}
 	}
 	return wait, rule
