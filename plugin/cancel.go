@@ -22,8 +22,8 @@ All traffic goes to the original at once; then the grayscale version drains and
 is deleted, and nothing of the release is left in your routes.
 
 With --local the plugin itself does what the controller would, with your own
-rights over routes, rules and workloads: for when the controller is down. It runs
-until all is done; the controller closes the release when it returns.`,
+rights over routes, rules and workloads: for when the controller is down. It
+runs until all is done; the controller closes the release when it returns.`,
 		Example: indent(e, `
 %[1]s cancel reviews-v2 --wait
 %[1]s cancel reviews-v2 --local`),

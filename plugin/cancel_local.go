@@ -23,7 +23,7 @@ import (
 // cancelLocally cancels without the controller.
 func cancelLocally(ctx context.Context, e *Env, o writeOptions, task string) error {
 	if o.dryRun != "" {
-		return usage("--local goes not with --dry-run")
+		return usage("--local can't be used with --dry-run")
 	}
 	f, err := e.find(ctx, task)
 	if err != nil {

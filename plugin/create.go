@@ -29,8 +29,9 @@ func newCreate(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create [TASK] --service NAME --image REF",
 		Short: "Start a release",
-		Long: `Start a release: run a second version of a Deployment beside it, with another image
-or with other settings (--patch-file, a strategic merge patch of the pod template).
+		Long: `Start a release: run a second version of a Deployment beside it, with another
+image or with other settings (--patch-file, a strategic merge patch of the pod
+template).
 
 It gets no traffic until a policy gives it some. Without TASK the release is
 called SERVICE-VERSION. The same create twice changes nothing.

@@ -39,8 +39,13 @@ func (c coded) Error() string {
 
 func (c coded) Unwrap() error { return c.err }
 
+// misused is an error that the verb's help says more about.
+type misused struct{ error }
+
+func (m misused) Unwrap() error { return m.error }
+
 func usage(format string, args ...any) error {
-	return coded{exitUsage, fmt.Errorf(format, args...)}
+	return coded{exitUsage, misused{fmt.Errorf(format, args...)}}
 }
 
 // codeOf gives the exit code of an error.

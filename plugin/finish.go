@@ -19,7 +19,8 @@ func newFinish(e *Env) *cobra.Command {
 		Long: `End a release: the grayscale version stays, the original goes.
 
 It goes on only while the grayscale version has all traffic. Routes that name
-the original's version then name the new one. How it was fixed at the start:
+the original's version then name the new one. Which of the two ways it takes was
+fixed at the start:
 
 replace   the original drains and is deleted; the grayscale version's Deployment
           stays, freed of our labels.

@@ -27,7 +27,7 @@ func (d *dryRun) validate() error {
 		*d = ""
 		return nil
 	}
-	return usage("--dry-run=%s: write client or server", *d)
+	return usage("--dry-run %q is not known; write client or server", *d)
 }
 
 // suffix is what a sentence about a write ends with.

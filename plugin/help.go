@@ -5,8 +5,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kubectl-grayscale/kubectl-grayscale/plugin/view"
 )
 
 // everyday are the connection flags that the help shows. The others are those
@@ -26,8 +30,24 @@ func (e *Env) addConfigFlags(f *pflag.FlagSet) {
 
 var flagLine = regexp.MustCompile(`^( +(?:-\w, )?--\S+(?: \S+)?) {2,}(.*)$`)
 
-// tidy leaves out of the flags' usage what goes without saying, and aligns it.
-func tidy(usages string) string {
+// addHelp adds cobra's help verb, in our words, and with a refusal of what is no verb.
+func addHelp(root *cobra.Command) {
+	root.SetHelpCommandGroupID("cluster")
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Use, help.Short, help.Long = "help [VERB]", "Show the help of a verb", ""
+	help.Args = func(_ *cobra.Command, args []string) error {
+		_, rest, err := root.Find(args)
+		if err != nil {
+			return err
+		}
+		return knownVerb(root, rest)
+	}
+}
+
+// tidy leaves out of the flags' usage what goes without saying, aligns it, and keeps it
+// to the terminal's width.
+func tidy(usages string, t view.Terminal) string {
 	for _, noise := range []string{"[=true|false]", `[="client"]`} {
 		usages = strings.ReplaceAll(usages, noise, "")
 	}
@@ -40,10 +60,25 @@ func tidy(usages string) string {
 	}
 	for n, line := range lines {
 		if parts := flagLine.FindStringSubmatch(line); parts != nil {
-			lines[n] = fmt.Sprintf("%-*s  %s", widest, parts[1], parts[2])
+			lines[n] = described(parts[1], parts[2], widest+2, t)
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// described is a flag's line; what has no room beside it stands under it.
+func described(flag, text string, column int, t view.Terminal) string {
+	const room, under = 40, 10
+	line := fmt.Sprintf("%-*s%s", column, flag, text)
+	if !t.Bounded || utf8.RuneCountInString(line) <= t.Width {
+		return line
+	}
+	first := fmt.Sprintf("%-*s", column, flag)
+	if t.Width-column < room {
+		column = under
+		first = flag + "\n" + strings.Repeat(" ", column)
+	}
+	return first + strings.Join(view.Wrap(text, t.Width-column), "\n"+strings.Repeat(" ", column))
 }
 
 // usageTemplate is cobra's, shorter.

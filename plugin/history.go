@@ -37,7 +37,7 @@ A Service keeps its last ten.`,
 			service := ""
 			if len(args) == 1 {
 				if o.all {
-					return usage("SERVICE is one of a namespace; it goes not with --all-namespaces")
+					return usage("SERVICE is one of a namespace; it can't be used with --all-namespaces")
 				}
 				service = strings.TrimPrefix(strings.TrimPrefix(args[0], "svc/"), "service/")
 			}
@@ -71,6 +71,10 @@ func (o *historyOptions) run(ctx context.Context, e *Env, service string) error 
 			ended = append(ended, outcome{f.namespace(), f.service.GetName(), f.status.Entry()})
 		}
 	}
+	if len(ended) == 0 && (o.output == "" || o.output == "table" || o.output == "wide") {
+		e.Say("No release %s has ended.", where(namespace, service))
+		return nil
+	}
 	return o.print(e, ended)
 }
 
@@ -79,6 +83,17 @@ type outcome struct {
 	Namespace string `json:"namespace"`
 	Service   string `json:"service"`
 	release.Entry
+}
+
+// where says what a history is of.
+func where(namespace, service string) string {
+	switch {
+	case service != "":
+		return "of Service " + namespace + "/" + service
+	case namespace != "":
+		return "in namespace " + namespace
+	}
+	return "in any namespace"
 }
 
 func (o *historyOptions) print(e *Env, ended []outcome) error {
@@ -91,10 +106,6 @@ func (o *historyOptions) print(e *Env, ended []outcome) error {
 				return err
 			}
 		}
-		return nil
-	}
-	if len(ended) == 0 {
-		e.Say("No release has ended there.")
 		return nil
 	}
 	rows := [][]string{{"TASK", "SERVICE", "ENDED AS", "VERSIONS", "ENDED", "TOOK"}}

@@ -35,8 +35,8 @@ func newInstall(e *Env) *cobra.Command {
 		Long: `Install or upgrade the controller.
 
 Applies the controller's manifests by server-side apply and waits until it
-answers. Once more is an upgrade: what no flag says stays as it was installed, and
-so do the controller's arguments that were set by hand.
+answers. Once more is an upgrade: what no flag says stays as it was installed,
+and so do the controller's arguments that were set by hand.
 Needs the rights of a cluster administrator.`,
 		Example: indent(e, `
 %[1]s install --image example.com/grayscale-controller:v1

@@ -20,8 +20,8 @@ func newPolicy(e *Env) *cobra.Command {
 	o := policyOptions{}
 	cmd := &cobra.Command{
 		Use:   "policy TASK [--weight PERCENT] [--match RULE]... [--mirror PERCENT]",
-		Short: "Change what of the traffic the grayscale version gets",
-		Long: `Change what of the traffic the grayscale version gets.
+		Short: "Change which traffic the grayscale version gets",
+		Long: `Change which traffic the grayscale version gets.
 
 Requests that a rule of --match takes all go there; of the others the share of
 --weight, a percentage with up to two decimals. --match given replaces the rules
@@ -69,7 +69,7 @@ func (o *policyOptions) validate(e *Env) (err error) {
 	case !o.given() && !o.clearMatch && o.replicas == "" && len(o.accept) == 0:
 		return usage("a policy needs something to change: --weight, --match, --match-file, --clear-match, --mirror or --replicas")
 	case o.clearMatch && o.matches():
-		return usage("--clear-match goes not with --match, which replaces the rules by itself")
+		return usage("--clear-match can't be used with --match, which replaces the rules by itself")
 	}
 	if o.replicas != "" {
 		if o.replicas, err = replicas(o.replicas); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent/content"
 )
 
-// policyFlags say what of the traffic the grayscale version gets.
+// policyFlags say which traffic the grayscale version gets.
 type policyFlags struct {
 	weight, mirror string
 	match          []string // a rule each

@@ -99,7 +99,7 @@ func TestPolicyRefuses(t *testing.T) {
 	w.fails(exitUsage, []string{"--match-file", "rule 1"}, "policy", "reviews-v2", "--match-file", file(t, "- colour: red\n"))
 	w.fails(exitUsage, []string{"is empty"}, "policy", "reviews-v2", "--match-file", file(t, " \n"))
 	w.fails(exitFailed, []string{"reading --match-file"}, "policy", "reviews-v2", "--match-file", "/nonexistent")
-	w.fails(exitUsage, []string{"--clear-match goes not with --match"}, "policy", "reviews-v2", "--match", "os:iOS", "--clear-match")
+	w.fails(exitUsage, []string{"--clear-match can't be used with --match"}, "policy", "reviews-v2", "--match", "os:iOS", "--clear-match")
 	for _, share := range []string{"1.234", "", "101", "-1", "ten", "10%%", "1e1", "%"} {
 		for _, flag := range []string{"--weight", "--mirror"} {
 			w.fails(exitUsage, []string{flag + " " + strconv.Quote(share) + " is no share of the traffic: write a percentage from 0 to 100 with at most two decimals, such as 12.5"},

@@ -60,7 +60,7 @@ func Run(ctx context.Context, e *Env, args []string) int {
 	default:
 		t := e.terminal(e.ErrOut)
 		e.Say("%s %v", t.Red("error:"), unreachable(err))
-		if codeOf(err) == exitUsage {
+		if errors.As(err, &misused{}) {
 			e.Say("%s", t.Dim(fmt.Sprintf("See '%s --help'.", verb.CommandPath())))
 		}
 	}
@@ -96,11 +96,12 @@ it is left in them.`,
 	root.SetErr(e.ErrOut)
 	root.SetIn(e.In)
 	root.SetFlagErrorFunc(flagError)
-	cobra.AddTemplateFunc("tidy", tidy)
+	cobra.AddTemplateFunc("tidy", func(usages string) string { return tidy(usages, e.terminal(e.Out)) })
 	root.SetUsageTemplate(usageTemplate)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	e.addConfigFlags(root.PersistentFlags())
+	root.PersistentFlags().BoolP("help", "h", false, "Show this help")
 	root.AddGroup(&cobra.Group{ID: "release", Title: "Releases:"}, &cobra.Group{ID: "look", Title: "Looking:"}, &cobra.Group{ID: "cluster", Title: "The cluster:"})
 	add := func(group string, verbs ...*cobra.Command) {
 		for _, verb := range verbs {
@@ -111,7 +112,7 @@ it is left in them.`,
 	add("release", newCreate(e), newPolicy(e), newTakeover(e), newFinish(e), newCancel(e))
 	add("look", newStatus(e), newList(e), newWait(e), newHistory(e), newServices(e), newRender(e), newDiff(e))
 	add("cluster", newInstall(e), newUninstall(e), newVersion(e), newCompletion(e))
-	root.SetHelpCommandGroupID("cluster")
+	addHelp(root)
 	return root
 }
 

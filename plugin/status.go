@@ -22,7 +22,7 @@ func newStatus(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status TASK",
 		Short: "Show a release: its phase, its two versions, what it waits for",
-		Long: `Show a release: its phase, its two versions, what it waits for and what can be done.
+		Long: `Show a release: its phase, its two versions, what it waits for, what is next.
 
 The shares are read from the live routes. A release that is over is shown from
 the Service's history.`,

@@ -148,11 +148,11 @@ func TestHistory(t *testing.T) {
 	if got := w.ok("history", "-A", "-o", "json"); !strings.Contains(got, `"task": "details-v2"`) || !strings.Contains(got, `"service": "details"`) {
 		t.Errorf("the JSON is %s", got)
 	}
-	if got := w.ok("history", "reviews"); !strings.Contains(got, "No release has ended there") {
+	if got := w.ok("history", "reviews"); !strings.Contains(got, "No release of Service shop/reviews has ended") {
 		t.Errorf("an empty history says %q", got)
 	}
 	w.fails(exitFailed, []string{"no Service shop/nope"}, "history", "nope")
-	w.fails(exitUsage, []string{"goes not with --all-namespaces"}, "history", "details", "-A")
+	w.fails(exitUsage, []string{"can't be used with --all-namespaces"}, "history", "details", "-A")
 }
 
 // TestStatusAfterAFinishInPlace: the original's Deployment runs the new version.

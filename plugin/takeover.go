@@ -18,9 +18,9 @@ func newTakeover(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "takeover TASK",
 		Short: "Give all traffic to one version, or back to the policy",
-		Long: `Give all traffic to one version, whatever the policy says, or back to the policy.
+		Long: `Give all traffic to one version, or back to the policy.
 
-The policy stays written, and --to policy returns to it. To the original it
+The policy stays written, and --to policy returns to it. To the original it all
 goes at once; to the grayscale version once that has the pods for it.`,
 		Example: indent(e, `
 %[1]s takeover reviews-v2 --wait

@@ -96,7 +96,7 @@ func TestCreateRefuses(t *testing.T) {
 		{exitUsage, "auto or a whole number", "create --service reviews --image v2 --replicas 0"},
 		{exitUsage, "a release is of a Deployment", "create --workload sts/reviews --image v2"},
 		{exitUsage, "write client or server", "create --service reviews --image v2 --dry-run=yes"},
-		{exitUsage, "--wait goes not with --dry-run", "create --service reviews --image v2 --dry-run --wait"},
+		{exitUsage, "--wait can't be used with --dry-run", "create --service reviews --image v2 --dry-run --wait"},
 		{exitUsage, "did you mean --image?", "create --service reviews --imge v2"},
 		{exitFailed, "no Service shop/nope; there are: empty, plain, reviews", "create --service nope --image v2"},
 		{exitFailed, "no Deployment shop/nope", "create --workload deploy/nope --image v2"},

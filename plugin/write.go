@@ -39,7 +39,7 @@ func (o *writeOptions) validate() error {
 		return err
 	}
 	if o.wait && o.dryRun != "" {
-		return usage("--wait goes not with --dry-run: nothing would happen to wait for")
+		return usage("--wait can't be used with --dry-run: nothing would happen to wait for")
 	}
 	for _, risk := range o.accept {
 		if err := oneOf("--accept", risk, string(intent.Unrouted), string(intent.Undersized), string(intent.Managed), string(intent.Unprotected)); err != nil {
