@@ -117,10 +117,17 @@ func (o *historyOptions) print(e *Env, ended []outcome) error {
 		if o.all {
 			row[1] = p.Namespace + "/" + p.Service
 		}
+		if row[3] == "->" { // nobody knows
+			row[3] = "-"
+		}
 		if o.output == "wide" {
 			row = append(row, cmp.Or(p.By, "-"), cmp.Or(p.Message, "-"))
 		}
 		rows = append(rows, row)
 	}
-	return view.Rows(e.Out, e.terminal(e.Out), o.output == "wide", rows)
+	t := e.terminal(e.Out)
+	if t.Bounded && o.output != "wide" {
+		rows = view.Narrow(rows, t.Width, []string{"VERSIONS"}, nil)
+	}
+	return view.Rows(e.Out, t, o.output == "wide", rows)
 }

@@ -103,7 +103,7 @@ func TestListsKeepToTheWidth(t *testing.T) {
 		cut     bool
 		args    string
 	}{
-		{"40", true, "list"}, {"40", true, "services"}, {"40", true, "history"}, {"40", true, "status ratings-v2 -o table"},
+		{"40", true, "list"}, {"40", true, "services"}, {"30", true, "history"}, {"40", true, "status ratings-v2 -o table"},
 		{"", false, "list"}, {"", false, "services"},
 		{"40", false, "list -o wide"}, {"40", false, "services -o wide"}, {"40", false, "history -o wide"}, {"40", false, "list -o json"},
 	} {
@@ -115,6 +115,22 @@ func TestListsKeepToTheWidth(t *testing.T) {
 		}
 		if got := strings.Contains(stdout, "…"); got != c.cut || c.cut != (widest <= 40) {
 			t.Errorf("%s in %q columns is %d wide:\n%s", c.args, c.columns, widest, stdout)
+		}
+	}
+}
+
+// TestNarrowListsSayWhy: what is waited for is seen before what -o wide shows, too.
+func TestNarrowListsSayWhy(t *testing.T) {
+	w := crowd(t)
+	for _, c := range []struct{ columns, verb, says, not string }{
+		{"60", "list", "the controller is d…", "ASKED"},
+		{"60", "services", "ratings-v2   Pending: pinning the", "WORKLOADS"},
+		{"50", "history", "ENDED   TOOK", "VERSIONS"},
+		{"60", "history", "VERSIONS   ENDED   TOOK", "->"},
+	} {
+		t.Setenv("COLUMNS", c.columns)
+		if said := w.ok(c.verb); !strings.Contains(said, c.says) || strings.Contains(said, c.not) {
+			t.Errorf("%s in %s columns does not say %q, or says %q:\n%s", c.verb, c.columns, c.says, c.not, said)
 		}
 	}
 }

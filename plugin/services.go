@@ -136,5 +136,9 @@ func (o *servicesOptions) print(e *Env, namespace string, list []standing) error
 		}
 		rows = append(rows, row)
 	}
-	return view.Rows(e.Out, e.terminal(e.Out), o.output == "wide", rows)
+	t := e.terminal(e.Out)
+	if t.Bounded && o.output != "wide" {
+		rows = view.Narrow(rows, t.Width, nil, []string{"WORKLOADS"})
+	}
+	return view.Rows(e.Out, t, o.output == "wide", rows)
 }

@@ -15,7 +15,7 @@ import (
 func Table(w io.Writer, t Terminal, releases []Release, wide, namespaces bool) error {
 	rows := Lines(releases, wide, namespaces)
 	if t.Bounded && !wide {
-		rows = narrow(rows, t.Width)
+		rows = Narrow(rows, t.Width, []string{"VERSIONS", "READY", "AGE"}, []string{"ASKED", "SERVICE"})
 	}
 	return Rows(w, t, wide, rows)
 }
@@ -29,14 +29,17 @@ func Lines(releases []Release, wide, namespaces bool) [][]string {
 	return rows
 }
 
-// narrow leaves out columns that -o wide and status show, too, where what is
-// waited for would not be seen otherwise.
-func narrow(rows [][]string, width int) [][]string {
-	need := 0
+// Narrow leaves out columns that -o wide shows, too, where the last one, which says what
+// is waited for, would not be seen otherwise; more of them where it says anything.
+func Narrow(rows [][]string, width int, names, more []string) [][]string {
+	need, nothing := 0, utf8.RuneCountInString(rows[0][len(rows[0])-1])
 	for _, row := range rows {
 		need = max(need, utf8.RuneCountInString(row[len(row)-1]))
 	}
-	for _, name := range []string{"VERSIONS", "READY", "AGE"} {
+	if need > nothing {
+		names = append(names, more...)
+	}
+	for _, name := range names {
 		if room(rows, width, gap) >= min(need, len(release.ReasonWaitingForTraffic)) {
 			break
 		}
@@ -45,7 +48,7 @@ func narrow(rows [][]string, width int) [][]string {
 			rows[r] = slices.Delete(row, n, n+1)
 		}
 	}
-	if need == len("NOTE") && room(rows, width, gap) < need { // there is nothing to note
+	if need == nothing && room(rows, width, gap) < need {
 		for r, row := range rows {
 			rows[r] = row[:len(row)-1]
 		}
