@@ -151,7 +151,7 @@ func TestUninstallByHand(t *testing.T) {
 		if down == "the controller is not available" {
 			w.ok("install", "--image", "x:v1", "--drain", "0s", "--propagation-delay", "0s", "--wait=false")
 		}
-		if said := w.ok("uninstall", "--cancel-running", "--purge", "--timeout", "60s"); !strings.Contains(said, down) || !strings.Contains(said, "ended by hand") {
+		if said := w.ok("uninstall", "--cancel-running", "--purge", "--timeout", "60s"); !strings.Contains(said, "The releases are ended by hand: "+down) {
 			t.Errorf("uninstall does not say who ends the release: %s", said)
 		}
 		if left := w.intent("reviews-v1"); len(left) > 0 {
