@@ -44,6 +44,7 @@ var midways = []scenario{
 	{"original made anew: while a replace drains it", plain, []step{asks("traffic=grayscale"), finishAt(finishing, replaces(reviews), settles), deletes("Deployment shop/reviews-v1")}, release.Finished},
 	{"original made anew: once a replace has deleted it", subset, []step{asks("traffic=grayscale"), finishAt(stepped(release.StepGone), replaces(reviews), settles), deletes("Deployment shop/reviews-v1")}, release.Finished},
 	{"original made anew: in the midst of a finish in place", []string{renewable, plainRoute}, []step{asksHere("traffic=grayscale"), while(replaces(renewable), settles), deletes("Deployment shop/reviews-v1")}, release.Finished},
+	{"cancel: our routes are restored when the rules are about to go", plain, []step{asks("weight=50"), backUp("VirtualService shop/reviews", cancelledTo(release.StepStripped), after(14*time.Second))}, release.Cancelled},
 	{"original made anew: while it is cancelled", plain, []step{asks("weight=50"), cancellingThen(replaces(reviews))}, release.Cancelled},
 
 	{"service deleted: under content rules", plain, []step{asks(jason, "weight=10"), deletes("Service shop/reviews")}, ""},
@@ -188,9 +189,16 @@ func ways(ways ...plan.Way) step {
 // cancellingThen does something once a cancel drains.
 func cancellingThen(do step) step {
 	return func(c *cluster) {
-		c.annotate("shop/reviews-v1", "end=cancel")
-		c.untilStep(release.StepDrain)
+		cancelledTo(release.StepDrain)(c)
 		do(c)
+	}
+}
+
+// cancelledTo cancels, up to that step.
+func cancelledTo(to release.Step) step {
+	return func(c *cluster) {
+		c.annotate("shop/reviews-v1", "end=cancel")
+		c.untilStep(to)
 	}
 }
 

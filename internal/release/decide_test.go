@@ -194,6 +194,7 @@ func TestDecide(t *testing.T) {
 		{"cancel: no clone was ever made", observe(release.Cancelling, end(intent.EndCancel)), "Cancelling: StripRoutes (Stripping)"},
 		{"cancel: the routes are gone", observe(release.Cancelling, started, noRoutes, steps(time.Minute, release.StepDrain, release.StepGone), end(intent.EndCancel)), "Cancelling:  mark Stripped (Propagating)"},
 		{"cancel: the rules go", observe(release.Cancelling, started, noRoutes, steps(time.Minute, release.StepDrain, release.StepGone, release.StepStripped), end(intent.EndCancel)), "Cancelling: DropRules (Stripping)"},
+		{"cancel: a route is back before the rules go", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain, release.StepGone, release.StepStripped), end(intent.EndCancel)), "Cancelling:  unmark Stripped (Propagating)"},
 		{"cancel: the end", observe(release.Cancelling, started, noRoutes, noRules, steps(time.Minute, release.StepDrain), end(intent.EndCancel)), "Cancelled: RemoveIntent ends ()"},
 		{"cancel: taken back", observe(release.Cancelling, started, steps(time.Second, release.StepDrain), clone(1), weight(1000)), "Ready:  (Shifting)"},
 		{"cancel: taken back when the clone has gone", observe(release.Cancelling, started, steps(time.Second, release.StepDrain), weight(1000)), "Pending:  (Pinning)"},

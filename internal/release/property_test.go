@@ -178,6 +178,9 @@ func TestCancelEnds(t *testing.T) {
 				o.Status.Leave(d.Phase)
 				o.Status.Phase = d.Phase
 			}
+			for _, step := range d.Unmark {
+				delete(o.Status.Steps, step)
+			}
 			for _, step := range d.Mark {
 				o.Status.Steps[step] = o.Now
 			}
