@@ -48,12 +48,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if r.writes.behind(ctx, r.Source.Reader, r.Now()) {
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
-	s, err := r.Source.Read(ctx, req.NamespacedName, r.Settings)
+	s, p, err := r.plan(ctx, r.Source, req)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	s.Written = r.memory.of(req.NamespacedName)
-	p := plan.Make(s, r.Now())
+	if p.Removes() {
+		// A cache whose watch hangs may lack a route that needs what is to go.
+		certain := r.Source
+		certain.Certain = true
+		if s, p, err = r.plan(ctx, certain, req); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
 	if (s.Service == nil || p.Status == nil) && !p.Idle() {
 		// Nobody holds this Service as far as the caches know, and something is to
 		// be written all the same: only a live read can tell that it is so.
@@ -81,6 +87,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // what comes next needs no event
 	}
 	return ctrl.Result{RequeueAfter: again(p)}, nil
+}
+
+// plan reads a snapshot, and plans.
+func (r *Reconciler) plan(ctx context.Context, from snapshot.Source, req ctrl.Request) (plan.Snapshot, plan.Plan, error) {
+	s, err := from.Read(ctx, req.NamespacedName, r.Settings)
+	if err != nil {
+		return s, plan.Plan{}, err
+	}
+	s.Written = r.memory.of(req.NamespacedName)
+	return s, plan.Make(s, r.Now()), nil
 }
 
 // denied tells by the status what the API server refuses to take, and gives the

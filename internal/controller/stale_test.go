@@ -16,6 +16,7 @@ import (
 
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/snapshot"
 )
 
@@ -91,6 +92,79 @@ func TestNothingIsTakenAwayByAStaleCache(t *testing.T) {
 		if err != nil || *updates != c.updates || result.RequeueAfter == 0 {
 			t.Errorf("%s: %d updates, %+v, %v; want %d, and to look again", c.name, *updates, result, err, c.updates)
 		}
+	}
+}
+
+// hung is a cache whose watch of one object hangs: it shows it as it was.
+type hung struct {
+	client.Client
+	was *unstructured.Unstructured
+}
+
+func (h hung) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	if u := o.(*unstructured.Unstructured); u.GetKind() == h.was.GetKind() && key == client.ObjectKeyFromObject(h.was) {
+		h.was.DeepCopyInto(u)
+		return nil
+	}
+	return h.Client.Get(ctx, key, o, opts...)
+}
+
+func (h hung) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	if u := list.(*unstructured.UnstructuredList); u.GetKind() == h.was.GetKind()+"List" {
+		u.Items = []unstructured.Unstructured{*h.was.DeepCopy()}
+		return nil
+	}
+	return h.Client.List(ctx, list, opts...)
+}
+
+// TestNothingGoesThatALiveRouteNeeds: a cancel takes clone and rules away when the
+// routes have gone from the API server, whatever the cache has shown for how long.
+func TestNothingGoesThatALiveRouteNeeds(t *testing.T) {
+	const plain = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: reviews, namespace: shop}\nspec: {hosts: [reviews], http: [{route: [{destination: {host: reviews}}]}]}"
+	api, _ := server(parse(t, unheld), parse(t, asked), parse(t, plain))
+	before := read(t, api, parse(t, plain))[0]
+	now := time.Now()
+	r := &Reconciler{
+		Client: api, Source: snapshot.Source{Reader: api, Live: api}, Recorder: events.NewFakeRecorder(100), Settings: plan.Defaults,
+		Now: func() time.Time { now = now.Add(time.Minute); return now },
+	}
+	key := types.NamespacedName{Namespace: "shop", Name: "reviews"}
+	is := func() plan.Snapshot {
+		s, err := snapshot.Read(t.Context(), api, key, plan.Defaults)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	routed := func() bool { return route.HasOurs(is().VirtualServices[0]) }
+	pass := func() {
+		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil {
+			t.Fatal(err)
+		}
+		if s := is(); routed() && len(s.DestinationRules) == 0 {
+			t.Fatal("the rule is gone, and the route needs it")
+		}
+	}
+	until := func(what string, done func(plan.Snapshot) bool) {
+		for n := 0; !done(is()); n++ {
+			if pass(); n == 40 {
+				t.Fatalf("%s: not seen", what)
+			}
+		}
+	}
+	until("our routes, and no clone yet", func(plan.Snapshot) bool { return routed() })
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"grayscale.dev/end":"cancel"}}}`))
+	if err := api.Patch(t.Context(), parse(t, asked), patch); err != nil {
+		t.Fatal(err)
+	}
+	r.Source.Reader = hung{api, before}
+	for range 20 {
+		pass()
+	}
+	r.Source.Reader = api
+	until("the end", func(s plan.Snapshot) bool { return s.Service.GetAnnotations()[intent.AnnotationStatus] == "" })
+	if s := is(); routed() || len(s.DestinationRules) > 0 {
+		t.Error("something of ours is still there")
 	}
 }
 

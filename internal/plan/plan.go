@@ -9,6 +9,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -133,3 +134,9 @@ type Plan struct {
 
 // Idle says whether the plan writes nothing.
 func (p Plan) Idle() bool { return len(p.Changes) == 0 && len(p.Annotations) == 0 }
+
+// Removes says whether it deletes what a route may need: it must rest on the routes
+// as they are.
+func (p Plan) Removes() bool {
+	return slices.ContainsFunc(p.Changes, func(c Change) bool { return c.Action == Delete && c.kind() != "VirtualService" })
+}

@@ -28,6 +28,8 @@ type Source struct {
 	Live client.Reader
 	// Indexed says that Reader has the indexes of this package.
 	Indexed bool
+	// Certain has VirtualServices be read from Live.
+	Certain bool
 	// Ways keeps what is read of other ways to pods from one snapshot of a running
 	// release to the next; nil reads them each time.
 	Ways *Ways
