@@ -97,8 +97,8 @@ func (d *demo) releases(ctx context.Context) error {
 }
 
 func (d *demo) install(ctx context.Context) error {
-	d.screen.Act("Install the controller", "Once for a cluster. This mesh passes routes on within a second, so we wait less than the default of 15 s for it; and 2 s instead of 30 s for a version's last requests.")
-	return d.grayscale(ctx, "install", "--image", "grayscale-controller:dev", "--propagation-delay", "1s", "--drain", "2s")
+	d.screen.Act("Install the controller", "Once for a cluster. This mesh passes routes on within a second, so we wait 3 s for it instead of the default of 15 s; and 2 s instead of 30 s for a version's last requests.")
+	return d.grayscale(ctx, "install", "--image", "grayscale-controller:dev", "--propagation-delay", "3s", "--drain", "2s")
 }
 
 func (d *demo) create(ctx context.Context) error {

@@ -39,7 +39,7 @@ func uninstalled(t *testing.T) {
 // installed installs the product as the testbed does.
 func (w *world) installed() {
 	w.t.Helper()
-	w.must("install", "--image", "grayscale-controller:dev", "--propagation-delay", "1s", "--drain", "2s")
+	w.must("install", "--image", "grayscale-controller:dev", "--propagation-delay", "3s", "--drain", "2s")
 }
 
 func (w *world) plugin(args ...string) (string, error) {

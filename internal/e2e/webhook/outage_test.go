@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,12 +108,29 @@ func TestBlastRadius(t *testing.T) {
 			as(t, we).made(clone)
 			c.settled(original)
 			c.settled(plain)
+			c.alone()
 			o.begin(t)
 			c.asks(1, "the writes of others", c.othersDoNotNotice) // their scale to nothing
 			c.asks(0, "letting go", func() { c.lettingGoIsFree(original, clone) })
 			c.asks(2, "asking", func() { c.askingFailsSoon(plain, original) })
 			c.asks(3, "taking away", func() { c.takingAwayFailsOpen(held, plain, clone) })
 		})
+	}
+}
+
+// alone waits until the namespaces of earlier tests are gone: what is deleted in them
+// is asked about, too.
+func (c cluster) alone() {
+	c.Helper()
+	err := until(c.Context(), "no namespace is being deleted", func() (bool, error) {
+		var all corev1.NamespaceList
+		if err := admin().List(c.Context(), &all); err != nil {
+			return false, err
+		}
+		return !slices.ContainsFunc(all.Items, func(ns corev1.Namespace) bool { return ns.DeletionTimestamp != nil }), nil
+	})
+	if err != nil {
+		c.Fatal(err)
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 // install installs the product as a user would, with delays that suit a mesh
 // whose istiod pushes within half a second.
 func (t *testbed) install(ctx context.Context) error {
-	args := append([]string{"install", "--image", Controller + ":dev", "--propagation-delay", "1s", "--drain", "2s"}, t.config.InstallFlags...)
+	args := append([]string{"install", "--image", Controller + ":dev", "--propagation-delay", "3s", "--drain", "2s"}, t.config.InstallFlags...)
 	p, err := process.Start(process.Spec{
 		Name: "install", Path: filepath.Join(t.config.Programs, Plugin), Args: args,
 		Env: []string{"KUBECONFIG=" + t.config.path("kubeconfig")}, LogDir: t.config.path("logs"),
