@@ -48,17 +48,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if r.writes.behind(ctx, r.Source.Reader, r.Now()) {
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
-	s, p, err := r.plan(ctx, r.Source, req)
+	s, err := r.Source.Read(ctx, req.NamespacedName, r.Settings)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	s.Written = r.memory.of(req.NamespacedName)
+	p := plan.Make(s, r.Now())
 	if p.Removes() {
-		// A cache whose watch hangs may lack a route that needs what is to go.
-		certain := r.Source
-		certain.Certain = true
-		if s, p, err = r.plan(ctx, certain, req); err != nil {
-			return ctrl.Result{}, err
+		if err := r.Source.Certain(ctx, &s); err != nil {
+			log.FromContext(ctx).Error(err, "could not list the routes anew, goes by those of the cache")
 		}
+		p = plan.Make(s, r.Now())
 	}
 	if (s.Service == nil || p.Status == nil) && !p.Idle() {
 		// Nobody holds this Service as far as the caches know, and something is to
@@ -87,16 +87,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // what comes next needs no event
 	}
 	return ctrl.Result{RequeueAfter: again(p)}, nil
-}
-
-// plan reads a snapshot, and plans.
-func (r *Reconciler) plan(ctx context.Context, from snapshot.Source, req ctrl.Request) (plan.Snapshot, plan.Plan, error) {
-	s, err := from.Read(ctx, req.NamespacedName, r.Settings)
-	if err != nil {
-		return s, plan.Plan{}, err
-	}
-	s.Written = r.memory.of(req.NamespacedName)
-	return s, plan.Make(s, r.Now()), nil
 }
 
 // denied tells by the status what the API server refuses to take, and gives the

@@ -167,6 +167,7 @@ func (v view) seen() release.Routes {
 	out := release.Routes{Min: intent.Full, Within: true, Delivered: true}
 	for _, r := range v.routes {
 		out.Ours += r.live.Routes
+		out.Near = out.Near || r.live.Routes > 0 && v.near(r.vs)
 		out.Unpinned = out.Unpinned || r.unpinned
 		pinned, err := v.at(r, intent.Share{})
 		needs := err == nil && (r.own || !same(pinned, route.Strip(r.vs)))

@@ -60,11 +60,12 @@ func traffic(t intent.Traffic) observed {
 func end(e intent.End) observed {
 	return func(o *release.Observation) { o.Asked.Policy.End = e }
 }
-func unpinned(o *release.Observation) { o.Routes.Unpinned, o.Routes.Ours = true, 0 }
-func noPins(o *release.Observation)   { o.Routes.NeedPins, o.Routes.Ours = false, 0 }
-func noRoutes(o *release.Observation) { o.Routes = release.Routes{} }
-func noRules(o *release.Observation)  { o.Rules = false }
-func strict(o *release.Observation)   { o.Strict = "the user has distribute" }
+func unpinned(o *release.Observation)  { o.Routes.Unpinned, o.Routes.Ours = true, 0 }
+func noPins(o *release.Observation)    { o.Routes.NeedPins, o.Routes.Ours = false, 0 }
+func noRoutes(o *release.Observation)  { o.Routes = release.Routes{} }
+func nearRoute(o *release.Observation) { o.Routes.Near = true }
+func noRules(o *release.Observation)   { o.Rules = false }
+func strict(o *release.Observation)    { o.Strict = "the user has distribute" }
 func lost(o *release.Observation) {
 	o.Status.SetCondition(release.Degraded, true, release.ReasonNoEndpoints, "", now)
 }
@@ -194,7 +195,8 @@ func TestDecide(t *testing.T) {
 		{"cancel: no clone was ever made", observe(release.Cancelling, end(intent.EndCancel)), "Cancelling: StripRoutes (Stripping)"},
 		{"cancel: the routes are gone", observe(release.Cancelling, started, noRoutes, steps(time.Minute, release.StepDrain, release.StepGone), end(intent.EndCancel)), "Cancelling:  mark Stripped (Propagating)"},
 		{"cancel: the rules go", observe(release.Cancelling, started, noRoutes, steps(time.Minute, release.StepDrain, release.StepGone, release.StepStripped), end(intent.EndCancel)), "Cancelling: DropRules (Stripping)"},
-		{"cancel: a route is back before the rules go", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain, release.StepGone, release.StepStripped), end(intent.EndCancel)), "Cancelling:  unmark Stripped (Propagating)"},
+		{"cancel: a route is back before the rules go", observe(release.Cancelling, started, nearRoute, steps(time.Minute, release.StepDrain, release.StepGone, release.StepStripped), end(intent.EndCancel)), "Cancelling:  unmark Stripped (Propagating)"},
+		{"cancel: one elsewhere is back", observe(release.Cancelling, started, steps(time.Minute, release.StepDrain, release.StepGone, release.StepStripped), end(intent.EndCancel)), "Cancelling: StripRoutes (Stripping)"},
 		{"cancel: the end", observe(release.Cancelling, started, noRoutes, noRules, steps(time.Minute, release.StepDrain), end(intent.EndCancel)), "Cancelled: RemoveIntent ends ()"},
 		{"cancel: taken back", observe(release.Cancelling, started, steps(time.Second, release.StepDrain), clone(1), weight(1000)), "Ready:  (Shifting)"},
 		{"cancel: taken back when the clone has gone", observe(release.Cancelling, started, steps(time.Second, release.StepDrain), weight(1000)), "Pending:  (Pinning)"},

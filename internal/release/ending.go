@@ -103,8 +103,9 @@ func (o Observation) dismantle(phase Phase, strip ...Do) (d Decision, waiting bo
 	if o.Routes.Ours > 0 || phase == Finishing && o.Routes.ToMove > 0 {
 		left := o.left(steps.At(StepGone), o.Propagation)
 		switch {
-		case steps.Done(StepStripped):
-			// Somebody has brought a route back: its proxies have to forget it anew.
+		case steps.Done(StepStripped) && o.Routes.Near:
+			// One is back, or was seen late: proxies have to forget it anew. Whoever brings
+			// one back elsewhere, every second maybe, must not keep a release from its end.
 			return Decision{Phase: phase, Unmark: []Step{StepStripped}, Reason: ReasonPropagating}, true
 		case reached && phase == Finishing && o.Routes.ToAppend > 0 && steps.Done(StepGone):
 			// Every proxy must know a subset before a route names it: somebody has

@@ -48,6 +48,7 @@ func (p Policy) Asked(form intent.Form) intent.Share {
 // Routes is what the VirtualServices say together.
 type Routes struct {
 	Ours     int  // routes of ours
+	Near     bool // some of them where only those write whom all callers of the Service trust
 	Unpinned bool // a route that needs one of ours in front has none
 	NeedPins bool // at weight 0 some route needs one of ours in front
 	ToMove   int  // the user's routes that name the original's version

@@ -23,13 +23,11 @@ type Source struct {
 	// Reader gives Deployments, Services, EndpointSlices, VirtualServices and
 	// DestinationRules.
 	Reader client.Reader
-	// Live gives what is not worth a cache, by narrow lists: pods, ReplicaSets,
-	// and what is looked at only when a release starts or ends.
+	// Live gives what is not worth a cache: pods and ReplicaSets, by narrow lists, and
+	// what is looked at only when a release starts or ends.
 	Live client.Reader
 	// Indexed says that Reader has the indexes of this package.
 	Indexed bool
-	// Certain has VirtualServices be read from Live.
-	Certain bool
 	// Ways keeps what is read of other ways to pods from one snapshot of a running
 	// release to the next; nil reads them each time.
 	Ways *Ways
@@ -50,6 +48,26 @@ func (src Source) Read(ctx context.Context, key types.NamespacedName, settings p
 		return s, src.replicaSets(ctx, &s, plan.Lost(s)...)
 	}
 	return s, src.release(ctx, &s)
+}
+
+// certainTime ends the list of an API server that hangs: who goes on by what a cache
+// has shown keeps time for it in the same pass.
+const certainTime = 10 * time.Second
+
+// Certain reads the VirtualServices of a snapshot anew, by one live list: a cache whose
+// watch hangs may lack a route.
+func (src Source) Certain(ctx context.Context, s *plan.Snapshot) error {
+	bounded, cancel := context.WithTimeout(ctx, certainTime)
+	defer cancel()
+	all, err := List(bounded, src.Live, VirtualServices)
+	if err != nil {
+		return err
+	}
+	found, err := Source{Reader: Files(all)}.virtualServices(ctx, s.Key)
+	if err == nil {
+		s.VirtualServices = found
+	}
+	return err
 }
 
 // base reads what routes and rules are made from.

@@ -171,9 +171,6 @@ func (src Source) namesakes(ctx context.Context, key types.NamespacedName) ([]*u
 // indexed lists by the index where there is one, else everything. The callers
 // sort out what is not meant.
 func (src Source) indexed(ctx context.Context, gvk schema.GroupVersionKind, values ...string) ([]*unstructured.Unstructured, error) {
-	if src.Certain && gvk == VirtualServices {
-		return List(ctx, src.Live, gvk)
-	}
 	if !src.Indexed {
 		return List(ctx, src.Reader, gvk)
 	}
