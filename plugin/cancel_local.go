@@ -73,7 +73,7 @@ func (e *Env) endByHand(ctx context.Context, f found, set plan.Settings) (*relea
 	case errors.Is(err, local.ErrEnded):
 		return nil, err
 	case errors.Is(err, local.ErrNotEnding):
-		return nil, fmt.Errorf("release %s/%s can't be cancelled any more: %w", f.namespace(), f.task, err)
+		return nil, fmt.Errorf("release %s/%s: somebody took the cancel back, which the same command asks for again, or it came too late: %w", f.namespace(), f.task, err)
 	case err != nil && (ctx.Err() != nil || neverBegun(err)):
 		return nil, e.gaveUp(cmp.Or(ctx.Err(), err), fmt.Sprintf("release %s/%s is not yet cancelled; the same command goes on where it was", f.namespace(), f.task))
 	case err != nil:

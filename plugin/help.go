@@ -32,7 +32,6 @@ var flagLine = regexp.MustCompile(`^( +(?:-\w, )?--\S+(?: \S+)?) {2,}(.*)$`)
 
 // addHelp adds cobra's help verb, in our words, and with a refusal of what is no verb.
 func addHelp(root *cobra.Command) {
-	root.SetHelpCommandGroupID("cluster")
 	root.InitDefaultHelpCmd()
 	help, _, _ := root.Find([]string{"help"})
 	help.Use, help.Short, help.Long = "help [VERB]", "Show the help of a verb", ""
@@ -69,11 +68,10 @@ func tidy(usages string, t view.Terminal) string {
 // described is a flag's line; what has no room beside it stands under it.
 func described(flag, text string, column int, t view.Terminal) string {
 	const room, under = 40, 10
-	line := fmt.Sprintf("%-*s%s", column, flag, text)
-	if !t.Bounded || utf8.RuneCountInString(line) <= t.Width {
-		return line
-	}
 	first := fmt.Sprintf("%-*s", column, flag)
+	if !t.Bounded || utf8.RuneCountInString(first+text) <= t.Width {
+		return first + text
+	}
 	if t.Width-column < room {
 		column = under
 		first = flag + "\n" + strings.Repeat(" ", column)

@@ -125,6 +125,8 @@ func TestNarrowListsSayWhy(t *testing.T) {
 	for _, c := range []struct{ columns, verb, says, not string }{
 		{"60", "list", "the controller is d…", "ASKED"},
 		{"60", "services", "ratings-v2   Pending: pinning the", "WORKLOADS"},
+		{"40", "history", "ENDE…", "VERSIONS"},
+		{"45", "history", "ENDED   T…", "VERSIONS"},
 		{"50", "history", "ENDED   TOOK", "VERSIONS"},
 		{"60", "history", "VERSIONS   ENDED   TOOK", "->"},
 	} {

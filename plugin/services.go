@@ -23,7 +23,7 @@ func newServices(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "services",
 		Aliases: []string{"service", "svc"},
-		Short:   "List the Services: which can be released, which are busy, which can't and why",
+		Short:   "List the Services: free, busy, or why not",
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := oneOf("--output", o.output, "", "table", "wide", "json", "yaml", "name"); err != nil {

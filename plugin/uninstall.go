@@ -176,7 +176,7 @@ func (o *uninstallOptions) awaitEnds(ctx context.Context, e *Env, running []foun
 		}
 		line.end()
 		if len(byHand) == 0 {
-			e.Say("The releases are ended by hand: %s", down) // a command, to be copied, ends it
+			e.Say("The releases are ended by hand: %s", down) // which may end with a command to be copied
 		}
 		byHand[running[claimed].key()] = true
 		if err := o.endOne(ctx, e, running[claimed], set); err != nil {

@@ -30,7 +30,7 @@ func newVersion(e *Env) *cobra.Command {
 	o := versionOptions{}
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the plugin's version, and the controller's image in the cluster",
+		Short: "Print the plugin's version, and the controller's image",
 		Args:  exactly(),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), e) },
 	}

@@ -19,7 +19,7 @@ func newWait(e *Env) *cobra.Command {
 	o := waitOptions{}
 	cmd := &cobra.Command{
 		Use:   "wait TASK --for ready|policy|takeover|end",
-		Short: "Wait until a release is ready, has its policy or all traffic, or has ended",
+		Short: "Wait until a release is ready, routed, or over",
 		Example: indent(e, `
 %[1]s wait reviews-v2 --for ready
 %[1]s wait reviews-v2 --for end --timeout 2m`),

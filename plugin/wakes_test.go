@@ -60,6 +60,18 @@ func TestCancelLocallyTheControllerWakes(t *testing.T) {
 	}
 }
 
+// TestByHandTheCancelIsTakenBack, by Git say, while the release is being ended: the same
+// command asks again.
+func TestByHandTheCancelIsTakenBack(t *testing.T) {
+	for _, args := range []string{"uninstall --cancel-running", "cancel reviews-v2 --local"} {
+		w := running(t, release.Routing, nil)
+		w.ok("install", "--image", "x:v1", "--drain", "0s", "--propagation-delay", "0s", "--wait=false")
+		w.WithWatch = whileReading(w.WithWatch, func() { w.annotate(reviewsV1, map[string]*string{intent.KeyEnd: nil}) })
+		w.fails(exitFailed, []string{"somebody took the cancel back, which the same command asks for again"}, strings.Fields(args)...)
+		w.ok(strings.Fields(args)...)
+	}
+}
+
 // whileReading has something happen once, while what a release is ended by is read.
 func whileReading(c client.WithWatch, happens func()) client.WithWatch {
 	var once sync.Once

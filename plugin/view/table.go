@@ -29,14 +29,16 @@ func Lines(releases []Release, wide, namespaces bool) [][]string {
 	return rows
 }
 
-// Narrow leaves out columns that -o wide shows, too, where the last one, which says what
-// is waited for, would not be seen otherwise; more of them where it says anything.
+// Narrow leaves out columns that -o wide shows, too, where the last one would not be seen
+// otherwise: more of them where it says anything, and itself only where it says nothing.
 func Narrow(rows [][]string, width int, names, more []string) [][]string {
-	need, nothing := 0, utf8.RuneCountInString(rows[0][len(rows[0])-1])
-	for _, row := range rows {
-		need = max(need, utf8.RuneCountInString(row[len(row)-1]))
+	need, says := 0, false
+	for n, row := range rows {
+		last := row[len(row)-1]
+		need = max(need, utf8.RuneCountInString(last))
+		says = says || n > 0 && last != "-"
 	}
-	if need > nothing {
+	if says {
 		names = append(names, more...)
 	}
 	for _, name := range names {
@@ -48,7 +50,7 @@ func Narrow(rows [][]string, width int, names, more []string) [][]string {
 			rows[r] = slices.Delete(row, n, n+1)
 		}
 	}
-	if need == nothing && room(rows, width, gap) < need {
+	if !says && room(rows, width, gap) < need {
 		for r, row := range rows {
 			rows[r] = row[:len(row)-1]
 		}
