@@ -88,7 +88,8 @@ func (w *world) try(input string, args ...string) (string, error) {
 func (w *world) tryIn(namespace, input string, args ...string) (string, error) {
 	for until := time.Now().Add(soon); ; {
 		out, err := w.once(namespace, input, args...)
-		late := strings.Contains(out, "failed calling webhook") && strings.Contains(out, "deadline exceeded")
+		late := strings.Contains(out, "failed calling webhook") && strings.Contains(out, "deadline exceeded") ||
+			strings.Contains(out, "is not judged now: reading the cluster took longer than")
 		if err == nil || !late || time.Now().After(until) {
 			return out, err
 		}
