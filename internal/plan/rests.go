@@ -12,19 +12,20 @@ import (
 // traffic where it is. Only what can't be taken back waits until all else is written.
 
 // RestsOn says whether a change is not made where another one of its plan, before
-// it, was not. Routes, new rules and more pods rest on none, fewer pods and the
-// clone's deletion on routes, an edited rule on rules, all else on everything.
+// it, was not. Routes, new rules, what is noted on one, and more pods rest on none; fewer
+// pods, the clone's deletion and a rule's on all but rules, an edited rule on rules,
+// all else on everything.
 func (c Change) RestsOn(failed Change) bool {
 	switch {
 	case c.kind() == "DestinationRule" && c.Action == Update:
-		// Those beside the Service come last: the time on them bounds what is believed
-		// of the others.
-		return failed.kind() == "DestinationRule"
+		// Those beside the Service get their subsets last: the time on them bounds what
+		// is believed of the others.
+		return failed.kind() == "DestinationRule" && !sameRule(c.Before, c.Object)
 	case c.Action == Scale && release.WorkloadOf(c.Object).Replicas > release.WorkloadOf(c.Before).Replicas:
 		return false // routes elsewhere wait for these pods
 	case c.routing() && c.Action != Delete:
 		return false
-	case c.Action == Scale, c.Action == Delete && workload.IsClone(c.Before):
+	case c.Action == Scale, c.Action == Delete && (c.kind() == "DestinationRule" || workload.IsClone(c.Before)):
 		return failed.kind() != "DestinationRule"
 	}
 	return true

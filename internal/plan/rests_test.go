@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,22 @@ func TestANamespaceThatTakesNoWrite(t *testing.T) {
 			c.fail("the next release is %q", c.phase())
 		}
 	})
+	for how, ends := range map[string]step{"a release that is cancelled": annotate("end=cancel"), "one whose Service is deleted": deletes("Service shop/reviews")} {
+		t.Run("of the first of two rules of "+how, func(t *testing.T) {
+			c := newCluster(t, reviews, plainRoute, edgeRule, strings.Replace(edgeRule, "namespace: edge", "namespace: zone", 1))
+			asks("weight=50")(c)
+			c.settle()
+			freezes("edge")(c)
+			ends(c)
+			c.goOn(5 * time.Minute)
+			if slices.ContainsFunc(c.list("DestinationRule", "zone"), route.Ours) {
+				c.fail("the rule in zone is left")
+			}
+			freezes("")(c)
+			c.settle()
+			c.theEnd("")
+		})
+	}
 	t.Run("of a rule", func(t *testing.T) {
 		c := newCluster(t, reviews, plainRoute)
 		asks("weight=50")(c)
