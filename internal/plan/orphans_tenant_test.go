@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-grayscale/kubectl-grayscale/internal/intent"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/plan"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/route"
@@ -85,7 +86,7 @@ func TestADeadRouteElsewhere(t *testing.T) {
 	if !route.HasOurs(c.get("VirtualService evil/mine")) || c.get("DestinationRule shop/grayscale-reviews") == nil {
 		c.fail("requests of evil/mine have no subset any more")
 	}
-	if says := c.told("Refused"); !strings.Contains(says, "VirtualService evil/mine") {
+	if says := c.told("Refused"); !strings.Contains(says, "VirtualService evil/mine still has routes of the last release of Service shop/reviews, for its own name subset dead") {
 		c.fail("it is refused with %q", says)
 	}
 	c.userDeletes("VirtualService evil/mine")
@@ -117,4 +118,26 @@ func TestADeadRouteOfTheService(t *testing.T) {
 	if c.phase() != release.TakenOver {
 		c.fail("the next release is %q", c.phase())
 	}
+}
+
+// TestNotesElsewhereAreNotTakenOff: while such a route keeps the rules, what somebody
+// elsewhere writes on the rule there, every second, gets no write of ours.
+func TestNotesElsewhereAreNotTakenOff(t *testing.T) {
+	c := newCluster(t, reviews, subsetRoute, subsetRule, rule("evil", "mine"))
+	asks("traffic=grayscale")(c)
+	c.settle()
+	c.userDeletes("Deployment shop/reviews-v1")
+	madeAnew(c)
+	c.settle()
+	before := c.writes
+	for _, u := range c.list("DestinationRule", "evil") {
+		if route.Ours(u) {
+			c.refreshes(keyOf(u), 20, func() map[string]string { return map[string]string{intent.AnnotationUnused: c.at(0)} })
+			if c.writes != before {
+				c.fail("%s got %d writes", keyOf(u), c.writes-before)
+			}
+			return
+		}
+	}
+	c.fail("no rule of ours is in evil")
 }

@@ -51,9 +51,23 @@ func (r *refuser) virtualService(vs *unstructured.Unstructured) {
 	}
 	for _, live := range route.Read(vs) {
 		if live.Service == r.s.Key {
-			r.faults = append(r.faults, intent.Fault{Kind: intent.Forbidden, At: at, Why: fmt.Sprintf("names a subset of Service %s with the reserved prefix %s", r.s.Key, route.Reserved), Right: "rename the subset"})
+			r.faults = append(r.faults, r.reserved(vs))
 		}
 	}
+}
+
+// reserved says why a VirtualService names a subset with our prefix: by the user's own
+// hand, or since ours carry what its own routes can't, see stripOrphans.
+func (r *refuser) reserved(vs *unstructured.Unstructured) intent.Fault {
+	v := view{Snapshot: r.s}
+	if _, dead := v.heirs(vs); dead != "" && v.holds(vs) {
+		return intent.Fault{
+			Kind: intent.Conflict, At: objectName(vs),
+			Why:   fmt.Sprintf("still has routes of the last release of Service %s, for its own name subset %s, which has no pods", r.s.Key, dead),
+			Right: "let them name one that has",
+		}
+	}
+	return intent.Fault{Kind: intent.Forbidden, At: objectName(vs), Why: fmt.Sprintf("names a subset of Service %s with the reserved prefix %s", r.s.Key, route.Reserved), Right: "rename the subset"}
 }
 
 // taken says which names that objects of ours will need are somebody else's.
