@@ -65,8 +65,8 @@ func (v view) removeRules(p *Plan) (left bool) {
 	return left
 }
 
-// takenOver says whether a rule elsewhere has served another release since that was
-// noted on it. Those that are near go before each next release, and are made by it: so
+// takenOver says whether a rule elsewhere has served another release, or the same one
+// again, since that was noted on it: then those that are near are younger. So
 // nobody has to write on the others that they serve again, as often as somebody there
 // says that they do not.
 func (v view) takenOver(rule *unstructured.Unstructured, since time.Time) bool {
@@ -76,13 +76,15 @@ func (v view) takenOver(rule *unstructured.Unstructured, since time.Time) bool {
 	})
 }
 
-// reuse takes the note off that no route names the subsets of a rule, where one that
-// is near does again: the delay begins anew when that goes. One elsewhere could be
-// written there every second, and no rule would ever go.
+// reuse takes the note off that no route names the subsets of a near rule, where a
+// near route does again: the delay begins anew when that goes, and by the time on it
+// that of the rules elsewhere, see takenOver. A route elsewhere could be written there
+// every second, and no rule would ever go.
 func (v view) reuse(p *Plan) {
 	routes, _ := v.parted(v.VirtualServices)
-	for _, rule := range v.ourRules() {
+	for _, rule := range v.nearRules() {
 		if after := unmarked(rule, intent.AnnotationUnused); !same(rule, after) && v.needed(rule, routes) {
+			v.stamp(after)
 			p.Changes = append(p.Changes, Change{Action: Update, Before: rule, Object: after, Why: "a route names the subsets again"})
 		}
 	}

@@ -27,13 +27,13 @@ func (s Snapshot) ourRules() []*unstructured.Unstructured {
 	return out
 }
 
-// near says whether a rule stands where only those write whom all callers of the
-// Service trust with its rules: beside it, or in the mesh's root namespace. What is
-// noted on a rule elsewhere, anybody there may have written: for its own callers
-// alone, and nothing else waits for it. That it has our subsets is waited for, see
-// unready.
-func (s Snapshot) near(rule *unstructured.Unstructured) bool {
-	return slices.Contains([]string{s.Key.Namespace, cmp.Or(s.Settings.RootNamespace, Defaults.RootNamespace)}, rule.GetNamespace())
+// near says whether a rule or a route stands where only those write whom all callers
+// of the Service trust with both: beside it, or in the mesh's root namespace. What is
+// elsewhere, and what is noted there, anybody there may have written: for its own
+// callers alone, and nothing else waits for it. That a rule there has our subsets is
+// waited for, see unready.
+func (s Snapshot) near(u *unstructured.Unstructured) bool {
+	return slices.Contains([]string{s.Key.Namespace, cmp.Or(s.Settings.RootNamespace, Defaults.RootNamespace)}, u.GetNamespace())
 }
 
 // nearRules are our rules there.
@@ -42,13 +42,13 @@ func (s Snapshot) nearRules() []*unstructured.Unstructured {
 	return near
 }
 
-// parted parts rules by that.
-func (s Snapshot) parted(rules []*unstructured.Unstructured) (near, far []*unstructured.Unstructured) {
-	for _, rule := range rules {
-		if s.near(rule) {
-			near = append(near, rule)
+// parted parts rules, or routes, by that.
+func (s Snapshot) parted(all []*unstructured.Unstructured) (near, far []*unstructured.Unstructured) {
+	for _, u := range all {
+		if s.near(u) {
+			near = append(near, u)
 		} else {
-			far = append(far, rule)
+			far = append(far, u)
 		}
 	}
 	return near, far
@@ -138,16 +138,18 @@ func (v view) stamp(rule *unstructured.Unstructured) {
 
 // restamp notes it anew where it lies in the future: the clock of the controller
 // that did was wrong, or somebody else has written it. A release whose claim was gone
-// for a while, and is back, takes off what was noted meanwhile.
+// for a while, and is back, takes off what was noted meanwhile; the time then tells
+// that the rules elsewhere serve again, too, see takenOver.
 func (v view) restamp(p *Plan, rule *unstructured.Unstructured) {
 	if !v.near(rule) {
 		return
 	}
-	after := rule.DeepCopy()
+	var notes []string
 	if v.claim.Phase != "" { // else it is lost
-		after = unmarked(rule, intent.AnnotationCalm, intent.AnnotationGone, intent.AnnotationUnused)
+		notes = []string{intent.AnnotationCalm, intent.AnnotationGone, intent.AnnotationUnused}
 	}
-	if at, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationWritten]); err == nil && at.After(v.now) {
+	after := unmarked(rule, notes...)
+	if at, err := time.Parse(time.RFC3339Nano, rule.GetAnnotations()[intent.AnnotationWritten]); err == nil && at.After(v.now) || !same(rule, after) {
 		v.stamp(after)
 	}
 	if !same(rule, after) {

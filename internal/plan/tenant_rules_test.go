@@ -135,7 +135,8 @@ func TestAStartThatWaitsSaysSo(t *testing.T) {
 
 // TestForgedTimes: a time on a rule of ours in another namespace that somebody writes
 // anew each second, in the future or not, holds a start up by one propagation delay,
-// and no way back; so does one in the future on the rule beside the Service.
+// and no way back; so does one in the future on the rule beside the Service. Nor does
+// what he notes there take the rule away too early, or keep it.
 func TestForgedTimes(t *testing.T) {
 	for _, later := range []time.Duration{0, 4 * time.Minute} {
 		t.Run("elsewhere, "+later.String(), func(t *testing.T) {
@@ -163,9 +164,16 @@ func TestForgedTimes(t *testing.T) {
 			if c.phase() != release.Ready {
 				c.fail("the release is %q", c.phase())
 			}
-			annotate("end=cancel")(c)
-			forge(120)
-			c.theEnd(release.Cancelled)
+			deletes("Service shop/reviews")(c)
+			forge(10)
+			if !slices.ContainsFunc(c.list("DestinationRule", "evil"), route.Ours) {
+				c.fail("callers in evil have no subset, and may still go by the routes")
+			}
+			c.goOn(c.settings.Propagation)
+			if slices.ContainsFunc(c.list("DestinationRule", "evil"), route.Ours) {
+				c.fail("the rule in evil outlives the last forgery by more than the delay")
+			}
+			c.theEnd("")
 		})
 	}
 	t.Run("beside the Service", func(t *testing.T) {
