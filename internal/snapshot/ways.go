@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,13 +49,14 @@ var WayKinds = append([]Versioned{
 	{WorkloadEntries.GroupKind(), []string{WorkloadEntries.Version}},
 }, Routes...)
 
-// findWays reads them live. An Ingress leads to Services of its namespace, so
+// findWays reads them live, all at once: an admission waits for it. An Ingress leads to Services of its namespace, so
 // that those of one namespace will do for its Services; "" reads all. Beside an
 // error it gives what could be read, and of a kind that could not what was known.
 func findWays(ctx context.Context, live client.Reader, namespace string, known found) (found, error) {
 	ctx, cancel := context.WithTimeout(ctx, wayTime)
 	defer cancel()
-	all, failed := make(found, len(WayKinds)), error(nil)
+	all, errs := make(found, len(WayKinds)), make([]error, len(WayKinds))
+	var lists sync.WaitGroup
 	for n, kind := range WayKinds {
 		w := ways{to: map[types.NamespacedName][]plan.Way{}, selecting: map[string][]plan.Way{}, entries: map[string][]plan.Stranger{}}
 		visit, in := w.route, ""
@@ -67,14 +69,14 @@ func findWays(ctx context.Context, live client.Reader, namespace string, known f
 			visit, in = w.workloadEntry, namespace
 		}
 		all[n] = w
-		if err := Each(ctx, live, kind, visit, client.InNamespace(in)); err != nil {
-			failed = errors.Join(failed, err)
-			if known != nil {
+		lists.Go(func() {
+			if errs[n] = Each(ctx, live, kind, visit, client.InNamespace(in)); errs[n] != nil && known != nil {
 				all[n] = known[n]
 			}
-		}
+		})
 	}
-	return all, failed
+	lists.Wait()
+	return all, errors.Join(errs...)
 }
 
 // WayPeriod is how old what a running release knows of other ways may be, as long

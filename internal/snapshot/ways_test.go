@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -241,11 +242,14 @@ func TestNobodyAsks(t *testing.T) {
 // counting notes what is listed.
 type counting struct {
 	client.Reader
+	mu    sync.Mutex
 	lists []string
 }
 
 func (c *counting) List(ctx context.Context, l client.ObjectList, opts ...client.ListOption) error {
 	o := (&client.ListOptions{}).ApplyOptions(opts)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.lists = append(c.lists, l.GetObjectKind().GroupVersionKind().Kind+" "+o.Namespace)
 	return c.Reader.List(ctx, l, opts...)
 }
