@@ -111,7 +111,9 @@ func TestBlastRadius(t *testing.T) {
 			c.alone()
 			o.begin(t)
 			c.asks(1, "the writes of others", c.othersDoNotNotice) // their scale to nothing
-			c.asks(0, "letting go", func() { c.lettingGoIsFree(original, clone) })
+			// Had the mutating webhook been asked about one of these, it had failed. Of the
+			// Deployment controller's status writes by a cache that lacks them it is.
+			c.asks(0, "letting go", func() { c.lettingGoIsFree(original, clone) }, "mutate.deployments.grayscale.dev")
 			c.asks(2, "asking", func() { c.askingFailsSoon(plain, original) })
 			c.asks(3, "taking away", func() { c.takingAwayFailsOpen(held, plain, clone) })
 		})
@@ -134,12 +136,13 @@ func (c cluster) alone() {
 	}
 }
 
-// asks does writes that must bring so many calls of our webhooks, answered or not.
-func (c cluster) asks(calls int, what string, writes func()) {
+// asks does writes that must bring so many calls of our webhooks, answered or not, but
+// for those.
+func (c cluster) asks(calls int, what string, writes func(), but ...string) {
 	c.Helper()
-	before := asked(c.T)
+	before := asked(c.T, but...)
 	writes()
-	if n := asked(c.T) - before; n != calls {
+	if n := asked(c.T, but...) - before; n != calls {
 		c.Errorf("%s: %d calls of our webhooks, want %d", what, n, calls)
 	}
 }
@@ -269,9 +272,9 @@ func (c cluster) takingAwayFailsOpen(held, plain, clone *unstructured.Unstructur
 }
 
 // asked is how many calls of our webhooks the API server has made, answered or not,
-// by its own count.
+// by its own count, but for those.
 // https://kubernetes.io/docs/reference/instrumentation/metrics/
-func asked(t *testing.T) (n int) {
+func asked(t *testing.T, but ...string) (n int) {
 	t.Helper()
 	http, err := rest.HTTPClientFor(config)
 	if err != nil {
@@ -287,6 +290,9 @@ func asked(t *testing.T) (n int) {
 	for lines.Scan() {
 		line := lines.Text()
 		if !strings.HasPrefix(line, "apiserver_admission_webhook_request_total{") || !strings.Contains(line, ".grayscale.dev\"") {
+			continue
+		}
+		if slices.ContainsFunc(but, func(name string) bool { return strings.Contains(line, `"`+name+`"`) }) {
 			continue
 		}
 		var count int
