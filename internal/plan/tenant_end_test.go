@@ -7,17 +7,6 @@ import (
 	"github.com/kubectl-grayscale/kubectl-grayscale/internal/release"
 )
 
-const tenantsRoute = `
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: mine, namespace: evil}
-spec:
-  hosts: [mine.example.com]
-  gateways: [evil/mine]
-  http:
-  - route: [{destination: {host: reviews.shop.svc.cluster.local, subset: grayscale-original}}]
-`
-
 // TestATenantHoldsNoEnd: whoever writes a route of ours anew in his namespace, again
 // and again, keeps no cancel from its end.
 func TestATenantHoldsNoEnd(t *testing.T) {
@@ -31,7 +20,7 @@ func TestATenantHoldsNoEnd(t *testing.T) {
 		}
 		c.judge.meddle()
 		c.judge.ruleless = true // his callers get 503
-		c.put(parse(t, tenantsRoute)[0])
+		c.put(parse(t, deadRoute)[0])
 		c.goOn(10 * time.Second)
 	}
 }
